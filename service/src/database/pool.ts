@@ -1,0 +1,76 @@
+import pg from 'pg';
+
+export type Pool = pg.Pool;
+/** A connection with a transaction open: what a room's logic is handed to read and write within it. */
+export type Transaction = pg.ClientBase;
+/** Anything that answers a query: the pool, or a transaction. */
+export type Queryable = Pick<pg.ClientBase, 'query'>;
+
+const INT8 = 20;
+
+/** Amounts and sequences are bigint in SQL and must not come out as strings; beyond 2^53 they would not be exact. */
+function parseInt8(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new RangeError('A bigint of the database is beyond 2^53');
+  return number;
+}
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === INT8
+      ? parseInt8
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};
+
+export interface PoolOptions {
+  connectionString: string;
+  /** The most connections held at a time. */
+  max: number;
+  applicationName?: string;
+  /** Called when an idle connection is lost; the pool replaces it. */
+  onError?: (error: Error) => void;
+}
+
+/**
+ * The service's connections. Waiting for one, and any single statement, is bounded: a database that does not
+ * answer becomes an error that a caller is told, not a request that hangs.
+ */
+export function createPool({
+  connectionString,
+  max,
+  applicationName = 'payments',
+  onError,
+}: PoolOptions): Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    types,
+    application_name: applicationName,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 15_000,
+    idle_in_transaction_session_timeout: 30_000,
+    options: '-c TimeZone=UTC',
+  });
+  pool.on('error', (error) => onError?.(error));
+  return pool;
+}
+
+/** Runs `work` in one transaction: all of it or, if it throws, none. The connection of a broken one is dropped. */
+export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

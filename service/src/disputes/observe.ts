@@ -1,0 +1,75 @@
+import { recordAudit, STRIPE } from '../audit/record.ts';
+import type { Transaction } from '../database/pool.ts';
+import { appendEvent } from '../events/outbox.ts';
+import { newId } from '../ids.ts';
+import type { Payment } from '../payments/payment.ts';
+import type { Dispute, DisputeObservation } from './dispute.ts';
+import * as queries from './queries.ts';
+
+/** Statuses that Stripe does not leave again (Stripe, "Dispute object"). */
+const RESOLVED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
+
+/**
+ * Brings the books to what the provider says of a dispute. The payment must be locked by this transaction. An older
+ * answer, or one that says nothing new, changes and writes nothing.
+ */
+export async function observeDispute(
+  tx: Transaction,
+  payment: Payment,
+  observation: DisputeObservation,
+  cause: string,
+): Promise<void> {
+  const known = await queries.findByStripeId(tx, observation.stripe_dispute_id);
+  const resolved = RESOLVED.has(observation.status);
+  if (known === undefined) {
+    const disputeId = newId('dispute');
+    await queries.insert(tx, disputeId, payment, observation, resolved);
+    await announce(tx, payment, disputeId, observation, 'opened', cause);
+    return;
+  }
+  if (observation.observed_at < known.observed_at || saysNothingNew(known, observation)) return;
+  await queries.update(tx, known.dispute_id, observation, resolved);
+  const closed = resolved && known.resolved_at === null;
+  await announce(tx, payment, known.dispute_id, observation, closed ? 'closed' : 'updated', cause);
+}
+
+function saysNothingNew(known: Dispute, observation: DisputeObservation): boolean {
+  return (
+    known.status === observation.status &&
+    known.reason === observation.reason &&
+    known.amount_cents === observation.amount_cents &&
+    known.evidence_due_by?.getTime() === observation.evidence_due_by?.getTime()
+  );
+}
+
+async function announce(
+  tx: Transaction,
+  payment: Payment,
+  disputeId: string,
+  observation: DisputeObservation,
+  verb: 'opened' | 'updated' | 'closed',
+  cause: string,
+): Promise<void> {
+  const state = {
+    status: observation.status,
+    reason: observation.reason,
+    amount_cents: observation.amount_cents,
+    currency: observation.currency,
+    stripe_dispute_id: observation.stripe_dispute_id,
+  };
+  await recordAudit(tx, {
+    ...STRIPE,
+    brand_id: payment.brand_id,
+    event_type: `dispute.${verb}`,
+    entity_type: 'dispute',
+    entity_id: disputeId,
+    details: { cause, ...state },
+  });
+  await appendEvent(tx, {
+    event_type: `dispute.${verb}.v1`,
+    brand_id: payment.brand_id,
+    entity_type: 'dispute',
+    entity_id: disputeId,
+    data: { dispute_id: disputeId, payment_id: payment.payment_id, ...state },
+  });
+}

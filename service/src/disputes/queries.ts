@@ -1,0 +1,76 @@
+import type { Queryable } from '../database/pool.ts';
+import type { Payment } from '../payments/payment.ts';
+import type { Dispute, DisputeObservation } from './dispute.ts';
+
+const COLUMNS = `dispute_id, payment_id, brand_id, customer_id, amount_cents, currency, reason, status,
+  stripe_dispute_id, stripe_charge_id, evidence_due_by, created_at, updated_at, resolved_at, observed_at`;
+
+/** The dispute that Stripe knows by this id; its payment's lock, taken first, keeps it still (unique index). */
+export async function findByStripeId(tx: Queryable, stripeDisputeId: string): Promise<Dispute | undefined> {
+  const { rows } = await tx.query<Dispute>({
+    name: 'disputes.by_stripe_id',
+    text: `SELECT ${COLUMNS} FROM disputes WHERE stripe_dispute_id = $1`,
+    values: [stripeDisputeId],
+  });
+  return rows[0];
+}
+
+/** Adds a dispute under its payment's lock. */
+export async function insert(
+  tx: Queryable,
+  disputeId: string,
+  payment: Payment,
+  observation: DisputeObservation,
+  resolved: boolean,
+): Promise<void> {
+  await tx.query({
+    name: 'disputes.insert',
+    text: `INSERT INTO disputes (dispute_id, payment_id, brand_id, customer_id, amount_cents, currency, reason, status,
+                                 stripe_dispute_id, stripe_charge_id, evidence_due_by, created_at, updated_at,
+                                 resolved_at, observed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp(),
+                   CASE WHEN $13 THEN clock_timestamp() END, $14)`,
+    values: [
+      disputeId,
+      payment.payment_id,
+      payment.brand_id,
+      payment.customer_id,
+      observation.amount_cents,
+      observation.currency,
+      observation.reason,
+      observation.status,
+      observation.stripe_dispute_id,
+      observation.stripe_charge_id,
+      observation.evidence_due_by,
+      observation.created_at,
+      resolved,
+      observation.observed_at,
+    ],
+  });
+}
+
+/** Writes a dispute's new state under its payment's lock; the time of its end is kept once set (primary key). */
+export async function update(
+  tx: Queryable,
+  disputeId: string,
+  observation: DisputeObservation,
+  resolved: boolean,
+): Promise<void> {
+  await tx.query({
+    name: 'disputes.update',
+    text: `UPDATE disputes
+           SET status = $2, reason = $3, amount_cents = $4, evidence_due_by = $5, observed_at = $6,
+               updated_at = clock_timestamp(),
+               resolved_at = CASE WHEN $7 THEN coalesce(resolved_at, clock_timestamp()) END
+           WHERE dispute_id = $1`,
+    values: [
+      disputeId,
+      observation.status,
+      observation.reason,
+      observation.amount_cents,
+      observation.evidence_due_by,
+      observation.observed_at,
+      resolved,
+    ],
+  });
+}

@@ -1,0 +1,138 @@
+import { raiseAnomaly, resolveAnomalies } from '../audit/anomalies.ts';
+import { recordAudit, STRIPE } from '../audit/record.ts';
+import type { Transaction } from '../database/pool.ts';
+import { appendEvent } from '../events/outbox.ts';
+import { newId } from '../ids.ts';
+import type { Payment, PaymentObservation } from './payment.ts';
+import * as queries from './queries.ts';
+
+/**
+ * Brings the books to what the provider says of a payment and returns it, locked for the rest of the transaction.
+ * An answer older than the one already recorded, or one that says nothing new, changes and writes nothing.
+ *
+ * @param cause What made us ask: an event's id, or `backfill`.
+ */
+export async function observePayment(
+  tx: Transaction,
+  observation: PaymentObservation,
+  cause: string,
+): Promise<Payment> {
+  const known = await queries.lockByProvider(tx, observation);
+  if (known !== undefined) return await applyObservation(tx, known, observation, cause);
+
+  const added = await queries.insert(tx, newId('payment'), observation);
+  if (added !== undefined) {
+    await announce(tx, added, 'payment.imported', cause);
+    return added;
+  }
+  const addedByAnother = await queries.lockByProvider(tx, observation);
+  if (addedByAnother === undefined) throw new Error('A payment shares a charge with another payment intent');
+  return await applyObservation(tx, addedByAnother, observation, cause);
+}
+
+/** Locks a payment that is already in the books, known by its intent or charge. */
+export const lockPayment = queries.lockByProvider;
+
+/** Notes that a payment belongs to a subscription, which its own objects at Stripe do not say. */
+export async function linkSubscription(
+  tx: Transaction,
+  payment: Payment,
+  subscriptionId: string,
+  cause: string,
+): Promise<Payment> {
+  if (payment.subscription_id === subscriptionId) return payment;
+  const linked = await queries.update(tx, {
+    ...payment,
+    subscription_id: subscriptionId,
+    mode: 'subscription',
+  });
+  await announce(tx, linked, 'payment.updated', cause);
+  return linked;
+}
+
+/** Moves the counters of a payment that this transaction has locked. Throws where the books would be overdrawn. */
+export const moveCounters = queries.moveCounters;
+
+async function applyObservation(
+  tx: Transaction,
+  payment: Payment,
+  observation: PaymentObservation,
+  cause: string,
+): Promise<Payment> {
+  if (observation.observed_at < payment.observed_at) return payment;
+
+  // What is refunded already cannot be un-captured: the books keep their bound and a person is told.
+  const floor = payment.reserved_cents + payment.refunded_cents;
+  const subscriptionId = observation.subscription_id ?? payment.subscription_id;
+  const next: Payment = {
+    ...payment,
+    ...observation,
+    created_at: payment.created_at,
+    captured_cents: Math.max(observation.captured_cents, floor),
+    subscription_id: subscriptionId,
+    mode: subscriptionId === null ? 'one_shot' : 'subscription',
+    stripe_charge_id: observation.stripe_charge_id ?? payment.stripe_charge_id,
+  };
+  if (observation.captured_cents < floor) {
+    await raiseAnomaly(tx, {
+      kind: 'captured_below_refunds',
+      brand_id: next.brand_id,
+      entity_type: 'payment',
+      entity_id: payment.payment_id,
+      details: { captured_cents_at_provider: observation.captured_cents, reserved_and_refunded_cents: floor },
+    });
+  } else if (observation.captured_cents > payment.captured_cents) {
+    await resolveAnomalies(tx, 'captured_below_refunds', payment.payment_id);
+  }
+  if (saysNothingNew(payment, next)) return payment;
+
+  const updated = await queries.update(tx, next);
+  await announce(tx, updated, 'payment.updated', cause);
+  return updated;
+}
+
+function saysNothingNew(known: Payment, next: Payment): boolean {
+  return (
+    known.brand_id === next.brand_id &&
+    known.customer_id === next.customer_id &&
+    known.order_id === next.order_id &&
+    known.subscription_id === next.subscription_id &&
+    known.amount_cents === next.amount_cents &&
+    known.currency === next.currency &&
+    known.status === next.status &&
+    known.captured_cents === next.captured_cents &&
+    known.stripe_payment_intent_id === next.stripe_payment_intent_id &&
+    known.stripe_charge_id === next.stripe_charge_id
+  );
+}
+
+async function announce(
+  tx: Transaction,
+  payment: Payment,
+  eventType: 'payment.imported' | 'payment.updated',
+  cause: string,
+): Promise<void> {
+  const state = {
+    status: payment.status,
+    amount_cents: payment.amount_cents,
+    currency: payment.currency,
+    captured_cents: payment.captured_cents,
+    reserved_cents: payment.reserved_cents,
+    refunded_cents: payment.refunded_cents,
+  };
+  await recordAudit(tx, {
+    ...STRIPE,
+    brand_id: payment.brand_id,
+    event_type: eventType,
+    entity_type: 'payment',
+    entity_id: payment.payment_id,
+    details: { cause, ...state },
+  });
+  await appendEvent(tx, {
+    event_type: 'payment.updated.v1',
+    brand_id: payment.brand_id,
+    entity_type: 'payment',
+    entity_id: payment.payment_id,
+    data: { payment_id: payment.payment_id, ...state },
+  });
+}

@@ -1,0 +1,117 @@
+import type { Queryable } from '../database/pool.ts';
+import type { Payment, PaymentObservation } from './payment.ts';
+
+const COLUMNS = `payment_id, brand_id, customer_id, order_id, subscription_id, mode, amount_cents, currency, status,
+  captured_cents, reserved_cents, refunded_cents, stripe_payment_intent_id, stripe_charge_id, created_at, updated_at,
+  observed_at`;
+
+/** Locks the payment that the provider knows by its intent, or by its charge where there is none (their unique indexes). */
+export async function lockByProvider(
+  tx: Queryable,
+  {
+    stripe_payment_intent_id,
+    stripe_charge_id,
+  }: Pick<Payment, 'stripe_payment_intent_id' | 'stripe_charge_id'>,
+): Promise<Payment | undefined> {
+  const { rows } = await tx.query<Payment>(
+    stripe_payment_intent_id === null
+      ? {
+          name: 'payments.lock_by_charge',
+          text: `SELECT ${COLUMNS} FROM payments WHERE stripe_charge_id = $1 FOR UPDATE`,
+          values: [stripe_charge_id],
+        }
+      : {
+          name: 'payments.lock_by_intent',
+          text: `SELECT ${COLUMNS} FROM payments WHERE stripe_payment_intent_id = $1 FOR UPDATE`,
+          values: [stripe_payment_intent_id],
+        },
+  );
+  return rows[0];
+}
+
+/** Adds a payment that is not there yet; nothing if somebody else has just added it (either unique index). */
+export async function insert(
+  tx: Queryable,
+  paymentId: string,
+  observation: PaymentObservation,
+): Promise<Payment | undefined> {
+  const { rows } = await tx.query<Payment>({
+    name: 'payments.insert',
+    text: `INSERT INTO payments (payment_id, brand_id, customer_id, order_id, subscription_id, mode, amount_cents,
+                                 currency, status, captured_cents, stripe_payment_intent_id, stripe_charge_id,
+                                 created_at, updated_at, observed_at)
+           VALUES ($1, $2, $3, $4, $5, CASE WHEN $5::text IS NULL THEN 'one_shot' ELSE 'subscription' END, $6,
+                   $7, $8, $9, $10, $11, $12, clock_timestamp(), $13)
+           ON CONFLICT DO NOTHING
+           RETURNING ${COLUMNS}`,
+    values: [
+      paymentId,
+      observation.brand_id,
+      observation.customer_id,
+      observation.order_id,
+      observation.subscription_id,
+      observation.amount_cents,
+      observation.currency,
+      observation.status,
+      observation.captured_cents,
+      observation.stripe_payment_intent_id,
+      observation.stripe_charge_id,
+      observation.created_at,
+      observation.observed_at,
+    ],
+  });
+  return rows[0];
+}
+
+/** Writes what the provider says over what was known; the counters are not its business (primary key). */
+export async function update(tx: Queryable, payment: Payment): Promise<Payment> {
+  const { rows } = await tx.query<Payment>({
+    name: 'payments.update',
+    text: `UPDATE payments
+           SET brand_id = $2, customer_id = $3, order_id = $4, subscription_id = $5, mode = $6, amount_cents = $7,
+               currency = $8, status = $9, captured_cents = $10, stripe_payment_intent_id = $11,
+               stripe_charge_id = $12, observed_at = $13, updated_at = clock_timestamp()
+           WHERE payment_id = $1
+           RETURNING ${COLUMNS}`,
+    values: [
+      payment.payment_id,
+      payment.brand_id,
+      payment.customer_id,
+      payment.order_id,
+      payment.subscription_id,
+      payment.mode,
+      payment.amount_cents,
+      payment.currency,
+      payment.status,
+      payment.captured_cents,
+      payment.stripe_payment_intent_id,
+      payment.stripe_charge_id,
+      payment.observed_at,
+    ],
+  });
+  return expectRow(rows);
+}
+
+/** Moves the counters of a locked payment; the table's check refuses what would exceed what was captured (primary key). */
+export async function moveCounters(
+  tx: Queryable,
+  paymentId: string,
+  reservedDeltaCents: number,
+  refundedDeltaCents: number,
+): Promise<Payment> {
+  const { rows } = await tx.query<Payment>({
+    name: 'payments.move_counters',
+    text: `UPDATE payments
+           SET reserved_cents = reserved_cents + $2, refunded_cents = refunded_cents + $3, updated_at = clock_timestamp()
+           WHERE payment_id = $1
+           RETURNING ${COLUMNS}`,
+    values: [paymentId, reservedDeltaCents, refundedDeltaCents],
+  });
+  return expectRow(rows);
+}
+
+function expectRow<T>(rows: T[]): T {
+  const row = rows[0];
+  if (row === undefined) throw new Error('A locked payment is gone');
+  return row;
+}

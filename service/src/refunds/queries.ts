@@ -1,0 +1,129 @@
+import type { Queryable } from '../database/pool.ts';
+import type { CounterDeltas, RefundStatus } from './refund.ts';
+
+/** A refund as the books have it. Amounts in the currency's smallest unit. */
+export interface Refund {
+  refund_id: string;
+  payment_id: string;
+  brand_id: string;
+  customer_id: string;
+  charge_id: string | null;
+  amount_cents: number;
+  currency: string;
+  status: RefundStatus;
+  counted_cents: number;
+  reason: string | null;
+  origin: 'api' | 'external';
+  stripe_refund_id: string | null;
+  failure_reason: string | null;
+  pending_reason: string | null;
+  bank_reference: string | null;
+  bank_reference_at: Date | null;
+  created_at: Date;
+  updated_at: Date;
+  observed_at: Date | null;
+}
+
+const COLUMNS = `refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status, counted_cents,
+  reason, origin, stripe_refund_id, failure_reason, pending_reason, bank_reference, bank_reference_at, created_at,
+  updated_at, observed_at`;
+
+/** The refund that Stripe knows by this id; its payment's lock, taken first, is what keeps it still (unique index). */
+export async function findByStripeId(tx: Queryable, stripeRefundId: string): Promise<Refund | undefined> {
+  const { rows } = await tx.query<Refund>({
+    name: 'refunds.by_stripe_id',
+    text: `SELECT ${COLUMNS} FROM refunds WHERE stripe_refund_id = $1`,
+    values: [stripeRefundId],
+  });
+  return rows[0];
+}
+
+export type NewRefund = Omit<Refund, 'bank_reference_at' | 'updated_at'>;
+
+/** Adds a refund under its payment's lock. */
+export async function insert(tx: Queryable, refund: NewRefund): Promise<void> {
+  await tx.query({
+    name: 'refunds.insert',
+    text: `INSERT INTO refunds (refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status,
+                                counted_cents, reason, origin, stripe_refund_id, failure_reason, pending_reason,
+                                bank_reference, bank_reference_at, created_at, updated_at, observed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                   CASE WHEN $15::text IS NOT NULL THEN clock_timestamp() END, $16, clock_timestamp(), $17)`,
+    values: [
+      refund.refund_id,
+      refund.payment_id,
+      refund.brand_id,
+      refund.customer_id,
+      refund.charge_id,
+      refund.amount_cents,
+      refund.currency,
+      refund.status,
+      refund.counted_cents,
+      refund.reason,
+      refund.origin,
+      refund.stripe_refund_id,
+      refund.failure_reason,
+      refund.pending_reason,
+      refund.bank_reference,
+      refund.created_at,
+      refund.observed_at,
+    ],
+  });
+}
+
+/** Writes a refund's new state under its payment's lock (primary key). */
+export async function update(tx: Queryable, refund: Refund): Promise<void> {
+  await tx.query({
+    name: 'refunds.update',
+    text: `UPDATE refunds
+           SET status = $2, counted_cents = $3, failure_reason = $4, pending_reason = $5, bank_reference = $6,
+               bank_reference_at = CASE WHEN $6::text IS DISTINCT FROM bank_reference THEN clock_timestamp()
+                                        ELSE bank_reference_at END,
+               reason = $7, observed_at = $8, updated_at = clock_timestamp()
+           WHERE refund_id = $1`,
+    values: [
+      refund.refund_id,
+      refund.status,
+      refund.counted_cents,
+      refund.failure_reason,
+      refund.pending_reason,
+      refund.bank_reference,
+      refund.reason,
+      refund.observed_at,
+    ],
+  });
+}
+
+export interface Transition extends CounterDeltas {
+  refund_id: string;
+  payment_id: string;
+  brand_id: string;
+  from_status: RefundStatus | null;
+  to_status: RefundStatus;
+  actor_type: string;
+  actor_id: string;
+  cause: string;
+}
+
+/** Appends to the history of a refund. */
+export async function insertTransition(tx: Queryable, transition: Transition): Promise<void> {
+  await tx.query({
+    name: 'refund_transitions.insert',
+    text: `INSERT INTO refund_transitions (refund_id, payment_id, brand_id, from_status, to_status,
+                                           reserved_delta_cents, refunded_delta_cents, actor_type, actor_id, cause,
+                                           occurred_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())`,
+    values: [
+      transition.refund_id,
+      transition.payment_id,
+      transition.brand_id,
+      transition.from_status,
+      transition.to_status,
+      transition.reserved_delta_cents,
+      transition.refunded_delta_cents,
+      transition.actor_type,
+      transition.actor_id,
+      transition.cause,
+    ],
+  });
+}
