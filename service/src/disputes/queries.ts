@@ -1,3 +1,4 @@
+import { type Page, type PageKey, readPage } from '../database/page.ts';
 import type { Queryable } from '../database/pool.ts';
 import type { Payment } from '../payments/payment.ts';
 import type { Dispute, DisputeObservation } from './dispute.ts';
@@ -72,5 +73,46 @@ export async function update(
       observation.observed_at,
       resolved,
     ],
+  });
+}
+
+/** A dispute of one brand (primary key). */
+export async function findDispute(
+  db: Queryable,
+  brandId: string,
+  disputeId: string,
+): Promise<Dispute | undefined> {
+  const { rows } = await db.query<Dispute>({
+    name: 'disputes.find',
+    text: `SELECT ${COLUMNS} FROM disputes WHERE dispute_id = $2 AND brand_id = $1`,
+    values: [brandId, disputeId],
+  });
+  return rows[0];
+}
+
+/** What the list may be narrowed to; what is absent does not narrow. */
+export interface DisputeFilters {
+  payment_id?: string;
+  status?: string;
+}
+
+/** Disputes of a brand, newest first (disputes_by_time, or disputes_by_payment). */
+export async function listDisputes(
+  db: Queryable,
+  brandId: string,
+  filters: DisputeFilters,
+  { after, limit }: { after: PageKey | undefined; limit: number },
+): Promise<Page<Dispute>> {
+  return await readPage<Dispute>(db, {
+    name: 'disputes.list',
+    select: `SELECT ${COLUMNS} FROM disputes`,
+    idColumn: 'dispute_id',
+    conditions: [
+      ['brand_id = ?', brandId],
+      ['payment_id = ?', filters.payment_id],
+      ['status = ?', filters.status],
+    ],
+    after,
+    limit,
   });
 }

@@ -1,3 +1,4 @@
+import { type Page, type PageKey, readPage } from '../database/page.ts';
 import type { Queryable } from '../database/pool.ts';
 import type { Payment, PaymentObservation } from './payment.ts';
 
@@ -114,4 +115,55 @@ function expectRow<T>(rows: T[]): T {
   const row = rows[0];
   if (row === undefined) throw new Error('A locked payment is gone');
   return row;
+}
+
+/** A payment of one brand (primary key). */
+export async function findPayment(
+  db: Queryable,
+  brandId: string,
+  paymentId: string,
+): Promise<Payment | undefined> {
+  const { rows } = await db.query<Payment>({
+    name: 'payments.find',
+    text: `SELECT ${COLUMNS} FROM payments WHERE payment_id = $2 AND brand_id = $1`,
+    values: [brandId, paymentId],
+  });
+  return rows[0];
+}
+
+/** What the list may be narrowed to; what is absent does not narrow. */
+export interface PaymentFilters {
+  customer_id?: string;
+  order_id?: string;
+  charge_id?: string;
+  stripe_payment_intent_id?: string;
+  status?: string;
+  created_at_gte?: Date;
+  created_at_lt?: Date;
+}
+
+/** Payments of a brand, newest first (payments_by_time, or the index of the narrowest filter). */
+export async function listPayments(
+  db: Queryable,
+  brandId: string,
+  filters: PaymentFilters,
+  { after, limit }: { after: PageKey | undefined; limit: number },
+): Promise<Page<Payment>> {
+  return await readPage<Payment>(db, {
+    name: 'payments.list',
+    select: `SELECT ${COLUMNS} FROM payments`,
+    idColumn: 'payment_id',
+    conditions: [
+      ['brand_id = ?', brandId],
+      ['customer_id = ?', filters.customer_id],
+      ['order_id = ?', filters.order_id],
+      ['stripe_charge_id = ?', filters.charge_id],
+      ['stripe_payment_intent_id = ?', filters.stripe_payment_intent_id],
+      ['status = ?', filters.status],
+      ['created_at >= ?', filters.created_at_gte],
+      ['created_at < ?', filters.created_at_lt],
+    ],
+    after,
+    limit,
+  });
 }

@@ -127,3 +127,37 @@ export async function insertTransition(tx: Queryable, transition: Transition): P
     ],
   });
 }
+
+/** A refund of one brand (primary key). */
+export async function findRefund(
+  db: Queryable,
+  brandId: string,
+  refundId: string,
+): Promise<Refund | undefined> {
+  const { rows } = await db.query<Refund>({
+    name: 'refunds.find',
+    text: `SELECT ${COLUMNS} FROM refunds WHERE refund_id = $2 AND brand_id = $1`,
+    values: [brandId, refundId],
+  });
+  return rows[0];
+}
+
+export interface TimelineEntry {
+  at: Date;
+  from_status: RefundStatus | null;
+  to_status: RefundStatus;
+  actor_type: 'user' | 'service' | 'system';
+  actor_id: string;
+  cause: string;
+}
+
+/** What happened to a refund, in order (refund_transitions_by_refund). */
+export async function readTimeline(db: Queryable, refundId: string): Promise<TimelineEntry[]> {
+  const { rows } = await db.query<TimelineEntry>({
+    name: 'refund_transitions.timeline',
+    text: `SELECT occurred_at AS at, from_status, to_status, actor_type, actor_id, cause
+           FROM refund_transitions WHERE refund_id = $1 ORDER BY transition_id`,
+    values: [refundId],
+  });
+  return rows;
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import type { Queryable } from './pool.ts';
+
+/** The sort keys of a page's last row, where the next page begins: its time, and its id for rows of the same time. */
+export interface PageKey {
+  created_at: Date;
+  id: string;
+}
+
+export interface PageQuery {
+  /** For the names of the prepared statements, e.g. `refunds.list`. */
+  name: string;
+  /** `SELECT … FROM …`, without conditions. */
+  select: string;
+  /** The column that breaks ties of `created_at`. */
+  idColumn: string;
+  /** Conditions in SQL with `?` for the value, in a fixed order; those without a value are left out. */
+  conditions: readonly (readonly [sql: string, value: unknown])[];
+  after: PageKey | undefined;
+  limit: number;
+}
+
+export interface Page<Row> {
+  rows: Row[];
+  /** Whether there are rows beyond these. */
+  more: boolean;
+}
+
+const statements = new Map<string, string>();
+
+/**
+ * One page, newest first, in one query. Keyset, never OFFSET: an index that leads with the conditions and ends in
+ * (created_at, id) is read backwards from the key, so the thousandth page costs what the first does.
+ */
+export async function readPage<Row extends object>(db: Queryable, query: PageQuery): Promise<Page<Row>> {
+  const given = query.conditions.filter(([, value]) => value !== undefined);
+  const values = given.map(([, value]) => value);
+  const where = given.map(([sql], index) => sql.replace('?', `$${index + 1}`));
+  if (query.after !== undefined) {
+    values.push(query.after.created_at, query.after.id);
+    where.push(`(created_at, ${query.idColumn}) < ($${values.length - 1}, $${values.length})`);
+  }
+  // One row more than asked for tells whether there is a next page, without a second query.
+  values.push(query.limit + 1);
+  const text = `${query.select} WHERE ${where.join(' AND ')}
+    ORDER BY created_at DESC, ${query.idColumn} DESC LIMIT $${values.length}`;
+  const { rows } = await db.query<Row>({ name: statementName(query.name, text), text, values });
+  return { rows: rows.slice(0, query.limit), more: rows.length > query.limit };
+}
+
+/** PostgreSQL keeps 63 bytes of a name, so a statement is named after its digest. */
+function statementName(name: string, text: string): string {
+  let known = statements.get(text);
+  if (known === undefined) {
+    known = `${name}:${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`;
+    statements.set(text, known);
+  }
+  return known;
+}
