@@ -1,4 +1,5 @@
 import type { Queryable } from '../database/pool.ts';
+import type { Payment } from '../payments/payment.ts';
 import type { CounterDeltas, RefundStatus } from './refund.ts';
 
 /** A refund as the books have it. Amounts in the currency's smallest unit. */
@@ -128,15 +129,34 @@ export async function insertTransition(tx: Queryable, transition: Transition): P
   });
 }
 
-/** A refund of one brand (primary key). */
+/** A refund together with what its payment says of itself. */
+export interface RefundWithPayment extends Refund {
+  payment: Pick<
+    Payment,
+    | 'payment_id'
+    | 'status'
+    | 'currency'
+    | 'amount_cents'
+    | 'captured_cents'
+    | 'reserved_cents'
+    | 'refunded_cents'
+  >;
+}
+
+/** A refund of one brand with its payment (both by primary key). */
 export async function findRefund(
   db: Queryable,
   brandId: string,
   refundId: string,
-): Promise<Refund | undefined> {
-  const { rows } = await db.query<Refund>({
+): Promise<RefundWithPayment | undefined> {
+  const { rows } = await db.query<RefundWithPayment>({
     name: 'refunds.find',
-    text: `SELECT ${COLUMNS} FROM refunds WHERE refund_id = $2 AND brand_id = $1`,
+    text: `SELECT r.*, json_build_object(
+                    'payment_id', p.payment_id, 'status', p.status, 'currency', p.currency,
+                    'amount_cents', p.amount_cents, 'captured_cents', p.captured_cents,
+                    'reserved_cents', p.reserved_cents, 'refunded_cents', p.refunded_cents) AS payment
+           FROM refunds r JOIN payments p USING (payment_id)
+           WHERE r.refund_id = $2 AND r.brand_id = $1`,
     values: [brandId, refundId],
   });
   return rows[0];

@@ -5,7 +5,7 @@ import { createPool, type Pool, withTransaction } from '../database/pool.ts';
 import { observePayment } from '../payments/observe.ts';
 import type { Payment } from '../payments/payment.ts';
 import type { Refund } from './queries.ts';
-import { observeRefund, type RefundObservation, type SettleOptions, type Settlement } from './settle.ts';
+import { observeRefund, type RefundObservation, type Settlement, type SettleOptions } from './settle.ts';
 
 let database: TestDatabase;
 let pool: Pool;
@@ -21,8 +21,14 @@ after(async () => {
   await database.drop();
 });
 
-const tick = () => new Date((clock += 1_000));
-const charge = () => `ch_${(number += 1)}`;
+function tick(): Date {
+  clock += 1_000;
+  return new Date(clock);
+}
+function charge(): string {
+  number += 1;
+  return `ch_${number}`;
+}
 
 async function pay(chargeId: string, capturedCents: number, observedAt = tick()): Promise<Payment> {
   return await withTransaction(pool, (tx) =>
@@ -53,9 +59,10 @@ async function refund(
   overdraft: SettleOptions['overdraft'] = 'refuse',
 ): Promise<Settlement> {
   return await withTransaction(pool, async (tx) => {
-    const { rows } = await tx.query<Payment>('SELECT * FROM payments WHERE stripe_charge_id = $1 FOR UPDATE', [
-      chargeId,
-    ]);
+    const { rows } = await tx.query<Payment>(
+      'SELECT * FROM payments WHERE stripe_charge_id = $1 FOR UPDATE',
+      [chargeId],
+    );
     const [payment] = rows;
     assert.ok(payment);
     return await observeRefund(
@@ -115,7 +122,10 @@ test('each change of a refund writes one transition, one audit row and one event
   assert.deepEqual(await counters(ch), { reserved_cents: 6_000, refunded_cents: 0 });
   assert.equal(await refund(ch, { stripe_refund_id: id, status: 'succeeded' }), 'moved');
   assert.deepEqual(await counters(ch), { reserved_cents: 0, refunded_cents: 6_000 });
-  assert.equal(await refund(ch, { stripe_refund_id: id, status: 'failed', failure_reason: 'declined' }), 'moved');
+  assert.equal(
+    await refund(ch, { stripe_refund_id: id, status: 'failed', failure_reason: 'declined' }),
+    'moved',
+  );
   assert.deepEqual(await counters(ch), { reserved_cents: 0, refunded_cents: 0 });
   assert.deepEqual(await traces(id), { transitions: 3, audits: 3, events: 3 });
 });
@@ -135,7 +145,10 @@ test('an answer that was asked for earlier than the recorded one is dropped', as
   const id = `re_${ch}`;
   const earlier = tick();
   await refund(ch, { stripe_refund_id: id, status: 'succeeded', observed_at: tick() });
-  assert.equal(await refund(ch, { stripe_refund_id: id, status: 'failed', observed_at: earlier }), 'unchanged');
+  assert.equal(
+    await refund(ch, { stripe_refund_id: id, status: 'failed', observed_at: earlier }),
+    'unchanged',
+  );
   assert.equal((await refundRow(id)).status, 'succeeded');
   await pay(ch, 9_000, earlier);
   assert.deepEqual(await one('SELECT captured_cents FROM payments WHERE stripe_charge_id = $1', ch), {
@@ -161,7 +174,10 @@ test('a refund that does not fit what is left is not written before Stripe has b
   await refund(ch, { stripe_refund_id: `re_a_${ch}` });
   assert.equal(await refund(ch, { stripe_refund_id: `re_b_${ch}` }), 'overdraft');
   assert.deepEqual(await counters(ch), { reserved_cents: 0, refunded_cents: 6_000 });
-  assert.deepEqual((await pool.query('SELECT 1 FROM refunds WHERE stripe_refund_id = $1', [`re_b_${ch}`])).rows, []);
+  assert.deepEqual(
+    (await pool.query('SELECT 1 FROM refunds WHERE stripe_refund_id = $1', [`re_b_${ch}`])).rows,
+    [],
+  );
 });
 
 test('what Stripe insists on beyond what was captured is recorded in full, counted as far as it fits, and raised once', async () => {
@@ -237,7 +253,9 @@ test('64 observers of two refunds of $60 on a payment of $100 never count more t
   const ch = charge();
   await pay(ch, 10_000);
   const outcomes = await Promise.all(
-    Array.from({ length: 64 }, (_, index) => refund(ch, { stripe_refund_id: `re_${index % 2}_${ch}`, status: 'pending' })),
+    Array.from({ length: 64 }, (_, index) =>
+      refund(ch, { stripe_refund_id: `re_${index % 2}_${ch}`, status: 'pending' }),
+    ),
   );
   assert.equal(outcomes.filter((outcome) => outcome === 'imported').length, 1);
   assert.deepEqual(await counters(ch), { reserved_cents: 6_000, refunded_cents: 0 });
@@ -262,7 +280,10 @@ test('a payment that changes hands takes its refunds with it', async () => {
   const ch = charge();
   await pay(ch, 10_000);
   await refund(ch, { stripe_refund_id: `re_${ch}` });
-  await pool.query(`UPDATE payments SET customer_id = 'cus_2', brand_id = 'other' WHERE stripe_charge_id = $1`, [ch]);
+  await pool.query(
+    `UPDATE payments SET customer_id = 'cus_2', brand_id = 'other' WHERE stripe_charge_id = $1`,
+    [ch],
+  );
   const row = await refundRow(`re_${ch}`);
   assert.equal(row.customer_id, 'cus_2');
   assert.equal(row.brand_id, 'other');
