@@ -1,0 +1,337 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { errorBody, notImplemented, StripeFailure } from './errors.ts';
+import { expandAnswer } from './expand.ts';
+import { type FaultRule, type Faults, faultOfHeader } from './faults.ts';
+import { type Form, type Params, parseForm, readParams } from './forms.ts';
+import {
+  checkKey,
+  findAnswer,
+  fingerprint,
+  keyInUse,
+  type StoredAnswer,
+  storeAnswer,
+} from './idempotency.ts';
+import { requestId } from './ids.ts';
+import { API_VERSION, transact, type World } from './world.ts';
+
+/** What a route's function is given. */
+export type Call = { world: World; params: Params; id: string };
+/** What it answers: an object for 200, or a status of its own. */
+export type Answer = object | { status: number; failure: StripeFailure };
+export type Handler = (call: Call) => Answer;
+
+/** A failure whose effects are kept: Stripe answers 402 to a declined card and keeps the failed charge. */
+export const keepEffects = (failure: StripeFailure): Answer => ({ status: failure.status, failure });
+const isKept = (answer: Answer): answer is { status: number; failure: StripeFailure } =>
+  'failure' in answer && answer.failure instanceof StripeFailure;
+
+export type HttpDeps = {
+  world: World;
+  faults: Faults;
+  apiKey: string;
+  /** Called after each request that may have made events or due actions. */
+  afterEffect: () => void;
+};
+
+export type Http = {
+  app: FastifyInstance;
+  route(method: 'GET' | 'POST' | 'DELETE', path: string, handler: Handler): void;
+  /** Requests per route since the start, e.g. `{'POST /v1/refunds': 12}`. */
+  calls: Map<string, number>;
+};
+
+const sameText = (a: string, b: string): boolean => {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+};
+
+/** The API key of a request: Bearer, or HTTP Basic with the key as the user name. */
+function keyOf(header: string | undefined): string | undefined {
+  const [scheme, value] = header?.split(' ') ?? [];
+  if (value === undefined || value === '') return undefined;
+  if (scheme?.toLowerCase() === 'bearer') return value;
+  if (scheme?.toLowerCase() === 'basic') return Buffer.from(value, 'base64').toString().split(':')[0];
+  return undefined;
+}
+
+function authenticate(apiKey: string, header: string | undefined): StripeFailure | undefined {
+  const key = keyOf(header);
+  if (key !== undefined && sameText(key, apiKey)) return undefined;
+  const headers = { 'www-authenticate': 'Basic realm="Stripe"' };
+  if (key === undefined || key === '')
+    return new StripeFailure(
+      401,
+      {
+        type: 'invalid_request_error',
+        message:
+          "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.",
+      },
+      false,
+      headers,
+    );
+  const masked = `${key.slice(0, 8)}${'*'.repeat(Math.max(0, key.length - 12))}${key.length > 12 ? key.slice(-4) : ''}`;
+  return new StripeFailure(
+    401,
+    { type: 'invalid_request_error', message: `Invalid API Key provided: ${masked}` },
+    false,
+    headers,
+  );
+}
+
+const serverError = (stored: boolean) =>
+  new StripeFailure(
+    500,
+    {
+      type: 'api_error',
+      message:
+        'Sorry! There was an error while processing your request. We have been notified of the problem.',
+    },
+    stored,
+    // Stripe says so with a stored 500: sending the key again would only replay it.
+    stored ? { 'stripe-should-retry': 'false' } : {},
+  );
+
+const rateLimited = () =>
+  new StripeFailure(
+    429,
+    {
+      type: 'invalid_request_error',
+      code: 'rate_limit',
+      message:
+        'Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits.',
+    },
+    false,
+    { 'retry-after': '1', 'stripe-rate-limited-reason': 'global-rate' },
+  );
+
+/** The Fastify app with everything that all routes share: ids, the API key, forms, idempotency, faults, errors. */
+export function createHttp(deps: HttpDeps): Http {
+  const { world, faults } = deps;
+  const app = fastify({
+    forceCloseConnections: true,
+    bodyLimit: 1_048_576,
+    routerOptions: {
+      querystringParser: (text) => parseForm(text) as Record<string, unknown>,
+      ignoreTrailingSlash: true,
+    },
+    genReqId: requestId,
+  });
+  const calls = new Map<string, number>();
+  /** Idempotency keys of requests under way. */
+  const inUse = new Set<string>();
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    (_request, body, done) => {
+      done(null, parseForm(String(body)));
+    },
+  );
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (request.url.startsWith('/_control/')) {
+      try {
+        done(null, body === '' ? {} : JSON.parse(String(body)));
+      } catch {
+        done(new StripeFailure(400, { type: 'invalid_request_error', message: 'Invalid JSON.' }));
+      }
+      return;
+    }
+    done(
+      new StripeFailure(
+        400,
+        {
+          type: 'invalid_request_error',
+          message:
+            'Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.',
+        },
+        false,
+      ),
+    );
+  });
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('request-id', request.id);
+    const version = request.headers['stripe-version'];
+    reply.header('stripe-version', typeof version === 'string' ? version : API_VERSION);
+    const failure = authenticate(deps.apiKey, request.headers.authorization);
+    if (failure !== undefined) throw failure;
+  });
+
+  app.setErrorHandler((error, request, reply) => {
+    const failure =
+      error instanceof StripeFailure
+        ? error
+        : hasStatus(error) && error.statusCode < 500
+          ? new StripeFailure(error.statusCode, { type: 'invalid_request_error', message: error.message })
+          : serverError(false);
+    if (failure.status === 500) console.error(error);
+    sendFailure(request, reply, failure);
+  });
+
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? request.url;
+    count(`${request.method} ${path}`);
+    sendFailure(request, reply, notImplemented(request.method, path));
+  });
+
+  function count(name: string): void {
+    calls.set(name, (calls.get(name) ?? 0) + 1);
+  }
+
+  function sendFailure(request: FastifyRequest, reply: FastifyReply, failure: StripeFailure): void {
+    reply
+      .code(failure.status)
+      .headers(failure.headers)
+      .send(errorBody(failure.detail, request.id, Math.floor(Date.now() / 1000)));
+  }
+
+  function serve(
+    method: string,
+    handler: Handler,
+    request: FastifyRequest,
+    form: Form,
+    after: FaultRule | undefined,
+  ): StoredAnswer & { headers: Record<string, string>; stored: boolean } {
+    const key = method === 'POST' ? keyHeader(request) : undefined;
+    const concretePath = request.url.split('?')[0] ?? request.url;
+    const print = key === undefined ? '' : fingerprint(form);
+    const id = (request.params as { id?: string }).id ?? '';
+    // A GET changes nothing, and needs no transaction.
+    const together =
+      method === 'GET' ? <T>(work: () => T): T => work() : <T>(work: () => T) => transact(world, work);
+    return together(() => {
+      world.request = { id: request.id, idempotency_key: key ?? null };
+      let failure: StripeFailure | undefined;
+      let body = '';
+      try {
+        body = JSON.stringify(
+          together(() => {
+            const params = readParams(form, { method, path: concretePath });
+            const expand = params.list('expand');
+            const answer = handler({ world, params, id });
+            if (isKept(answer)) {
+              failure = answer.failure;
+              return {};
+            }
+            return expandAnswer(world, answer, expand);
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof StripeFailure)) throw error;
+        failure = error;
+      } finally {
+        world.request = null;
+      }
+      if (failure === undefined && after?.kind === 'error_500_after') failure = serverError(true);
+      const status = failure?.status ?? 200;
+      if (failure !== undefined)
+        body = JSON.stringify(errorBody(failure.detail, request.id, Math.floor(Date.now() / 1000)));
+      const stored = key !== undefined && (failure?.executed ?? true);
+      if (key !== undefined && stored)
+        storeAnswer(world, key, concretePath, print, { status, body, request_id: request.id });
+      return { status, body, request_id: request.id, headers: failure?.headers ?? {}, stored };
+    });
+  }
+
+  const keyHeader = (request: FastifyRequest): string | undefined => {
+    const header = request.headers['idempotency-key'];
+    return typeof header === 'string' && header !== '' ? header : undefined;
+  };
+
+  /** Leaves the request without an answer until the caller gives up or the server closes. */
+  const neverAnswer = (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    reply.hijack();
+    return new Promise((resolve) => request.raw.socket.once('close', () => resolve()));
+  };
+
+  const reset = (request: FastifyRequest, reply: FastifyReply): void => {
+    reply.hijack();
+    request.raw.socket.resetAndDestroy();
+  };
+
+  return {
+    app,
+    calls,
+    route(method, path, handler) {
+      app.route({
+        method,
+        url: path,
+        handler: async (request, reply) => {
+          const concretePath = request.url.split('?')[0] ?? request.url;
+          count(`${method} ${path}`);
+          const form = { ...(request.query as Form), ...(request.body as Form | undefined) };
+          const key = method === 'POST' ? keyHeader(request) : undefined;
+          if (key !== undefined) {
+            checkKey(key);
+            reply.header('idempotency-key', key);
+            if (inUse.has(key)) throw keyInUse(key);
+            const known = findAnswer(world, key, concretePath, fingerprint(form));
+            if (known !== undefined)
+              return reply
+                .code(known.status)
+                .header('idempotent-replayed', 'true')
+                .header('original-request', known.request_id)
+                .type('application/json')
+                .send(known.body);
+            inUse.add(key);
+          }
+          try {
+            const header = request.headers['stripe-standin-fault'];
+            const fault =
+              typeof header === 'string'
+                ? headerFault(header)
+                : faults.forRequest(method, path, concretePath);
+            switch (fault?.kind) {
+              case 'timeout_before':
+                return await neverAnswer(request, reply);
+              case 'reset_before':
+                return reset(request, reply);
+              case 'error_500_before':
+                throw serverError(false);
+              case 'rate_limit_429':
+                throw rateLimited();
+              case 'slow':
+                await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
+                break;
+              default:
+                break;
+            }
+            const answer = serve(method, handler, request, form, fault);
+            if (method !== 'GET') deps.afterEffect();
+            if (fault?.kind === 'timeout_after') {
+              if (key !== undefined) inUse.delete(key);
+              return await neverAnswer(request, reply);
+            }
+            if (fault?.kind === 'reset_after') return reset(request, reply);
+            return reply
+              .code(answer.status)
+              .headers(answer.headers)
+              .type('application/json')
+              .send(answer.body);
+          } finally {
+            if (key !== undefined) inUse.delete(key);
+          }
+        },
+      });
+    },
+  };
+}
+
+function headerFault(header: string): FaultRule {
+  const fault = faultOfHeader(header);
+  if (fault === undefined)
+    throw new StripeFailure(
+      400,
+      {
+        type: 'invalid_request_error',
+        message: `Unknown fault in the Stripe-Standin-Fault header: ${header}`,
+      },
+      false,
+    );
+  return fault;
+}
+
+const hasStatus = (error: unknown): error is Error & { statusCode: number } =>
+  error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';

@@ -1,0 +1,110 @@
+import type Stripe from 'stripe';
+import { noSuchObject } from '../errors.ts';
+import { emitEvent } from '../events.ts';
+import { mergeMetadata } from '../forms.ts';
+import { transact, type World } from '../world.ts';
+
+export type CustomerInput = {
+  email?: string | null;
+  name?: string | null;
+  phone?: string | null;
+  description?: string | null;
+  metadata?: Record<string, string | null> | null;
+};
+
+/** A new customer; emits `customer.created`. */
+export function createCustomer(world: World, input: CustomerInput = {}): Stripe.Customer {
+  return transact(world, () => {
+    const id = world.ids.next('cus');
+    const customer: Stripe.Customer = {
+      id,
+      object: 'customer',
+      address: null,
+      balance: 0,
+      created: world.clock.now_s(),
+      currency: null,
+      customer_account: null,
+      default_source: null,
+      delinquent: false,
+      description: input.description ?? null,
+      discount: null,
+      email: input.email ?? null,
+      invoice_prefix: id.slice(4, 12).toUpperCase(),
+      invoice_settings: {
+        custom_fields: null,
+        default_payment_method: null,
+        footer: null,
+        rendering_options: null,
+      },
+      livemode: world.livemode,
+      metadata: mergeMetadata({}, input.metadata),
+      name: input.name ?? null,
+      next_invoice_sequence: 1,
+      phone: input.phone ?? null,
+      preferred_locales: [],
+      shipping: null,
+      tax_exempt: 'none',
+      test_clock: null,
+    };
+    world.store.insert('customer', customer, { email: customer.email });
+    emitEvent(world, 'customer.created', customer);
+    return customer;
+  });
+}
+
+export function requireCustomer(world: World, id: string): Stripe.Customer {
+  const row = world.store.find('customer', id);
+  if (row === undefined) throw noSuchObject('customer', id);
+  return row.body;
+}
+
+/** Changes a customer; emits `customer.updated` where something changed. */
+export function updateCustomer(world: World, id: string, input: CustomerInput): Stripe.Customer {
+  return transact(world, () => {
+    const customer = requireCustomer(world, id);
+    const changed: Stripe.Customer = {
+      ...customer,
+      email: input.email === undefined ? customer.email : input.email,
+      name: input.name === undefined ? (customer.name ?? null) : input.name,
+      phone: input.phone === undefined ? (customer.phone ?? null) : input.phone,
+      description: input.description === undefined ? customer.description : input.description,
+      metadata: mergeMetadata(customer.metadata, input.metadata),
+    };
+    const previous = difference(customer, changed);
+    if (previous === undefined) return customer;
+    world.store.update('customer', changed, { email: changed.email });
+    emitEvent(world, 'customer.updated', changed, previous);
+    return changed;
+  });
+}
+
+/** Deletes a customer as `DELETE /v1/customers/:id` does: what is left says `deleted: true`. */
+export function deleteCustomer(world: World, id: string): Stripe.DeletedCustomer {
+  return transact(world, () => {
+    const customer = requireCustomer(world, id);
+    const deleted: Stripe.DeletedCustomer = { id, object: 'customer', deleted: true };
+    world.store.become('deleted_customer', deleted);
+    emitEvent(world, 'customer.deleted', customer);
+    return deleted;
+  });
+}
+
+/** The old values of the top-level fields in which `after` differs; undefined where none does. Metadata by key, as in Stripe's events. */
+export function difference<T extends object>(before: T, after: T): Record<string, unknown> | undefined {
+  const previous: Record<string, unknown> = {};
+  const old = before as Record<string, unknown>;
+  for (const [name, value] of Object.entries(after)) {
+    if (JSON.stringify(old[name]) === JSON.stringify(value)) continue;
+    previous[name] = name === 'metadata' ? metadataDifference(old[name], value) : (old[name] ?? null);
+  }
+  return Object.keys(previous).length === 0 ? undefined : previous;
+}
+
+function metadataDifference(before: unknown, after: unknown): Record<string, unknown> {
+  const old = (before ?? {}) as Record<string, string>;
+  const now = (after ?? {}) as Record<string, string>;
+  const previous: Record<string, unknown> = {};
+  for (const key of new Set([...Object.keys(old), ...Object.keys(now)]))
+    if (old[key] !== now[key]) previous[key] = old[key] ?? null;
+  return previous;
+}
