@@ -105,7 +105,9 @@ export const CARDS: Card[] = [
 const byName = new Map(CARDS.flatMap((card) => card.names.map((name) => [name, card] as const)));
 const byNumber = new Map(CARDS.map((card) => [card.number, card] as const));
 
+/** A test card by the name that may be given as `payment_method`. */
 export const cardByName = (name: string): Card | undefined => byName.get(name);
+/** A test card by its number, with or without spaces. */
 export const cardByNumber = (number: string): Card | undefined =>
   byNumber.get(number.replaceAll(/[ -]/g, ''));
 /** The name under which a card is remembered with what it paid. */
@@ -130,3 +132,6 @@ export const REFUND_AMOUNTS: ReadonlyMap<number, RefundBehaviour> = new Map([
   [6605, 'pending'],
   [6606, 'pending_then_failed'],
 ]);
+
+/** Refund amounts that are refused with 400 and the code of that name. This stand-in's own, too. */
+export const REFUSED_AMOUNTS = { balance_insufficient: 6607, charge_not_refundable: 6608 };

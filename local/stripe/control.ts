@@ -163,5 +163,9 @@ export function addControl(deps: ControlDeps): void {
     http.calls.clear();
     return {};
   });
+  on('POST', '/rate_limit', (body) => {
+    http.limiter.set(typeof body.per_s === 'number' ? body.per_s : undefined);
+    return { per_s: body.per_s ?? null };
+  });
   on('POST', '/prune', () => prune(world));
 }

@@ -37,6 +37,9 @@ export function emitEvent(
 /** Forgets events that Stripe would no longer show. Returns how many. */
 export function pruneEvents(world: World): number {
   const oldest_s = world.clock.now_s() - EVENT_RETENTION_S;
+  world.store
+    .sql("DELETE FROM deliveries WHERE created_ms < ? AND status IN ('succeeded', 'failed', 'lost')")
+    .run(oldest_s * 1000);
   return Number(
     world.store
       .sql(

@@ -13,6 +13,7 @@ import {
   storeAnswer,
 } from './idempotency.ts';
 import { requestId } from './ids.ts';
+import { createLimiter, type Limiter } from './limiter.ts';
 import { API_VERSION, transact, type World } from './world.ts';
 
 /** What a route's function is given. */
@@ -30,6 +31,8 @@ export type HttpDeps = {
   world: World;
   faults: Faults;
   apiKey: string;
+  /** Requests per second, real time, above which the answer is 429; undefined: no limit. */
+  rate_limit_per_s: number | undefined;
   /** Called after each request that may have made events or due actions. */
   afterEffect: () => void;
 };
@@ -39,7 +42,11 @@ export type Http = {
   route(method: 'GET' | 'POST' | 'DELETE', path: string, handler: Handler): void;
   /** Requests per route since the start, e.g. `{'POST /v1/refunds': 12}`. */
   calls: Map<string, number>;
+  limiter: Limiter;
 };
+
+/** Under this name `calls` counts what the rate limit refused. */
+export const RATE_LIMITED = 'rate limited';
 
 const sameText = (a: string, b: string): boolean => {
   const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -118,6 +125,7 @@ export function createHttp(deps: HttpDeps): Http {
     genReqId: requestId,
   });
   const calls = new Map<string, number>();
+  const limiter = createLimiter(deps.rate_limit_per_s);
   /** Idempotency keys of requests under way. */
   const inUse = new Set<string>();
 
@@ -157,6 +165,16 @@ export function createHttp(deps: HttpDeps): Http {
     reply.header('stripe-version', typeof version === 'string' ? version : API_VERSION);
     const failure = authenticate(deps.apiKey, request.headers.authorization);
     if (failure !== undefined) throw failure;
+    if (request.url.startsWith('/_control/')) return;
+    const path = request.url.split('?')[0] ?? request.url;
+    if (request.headers['stripe-account'] !== undefined)
+      throw notImplemented(request.method, path, 'connected accounts (Stripe-Account)');
+    if (typeof version === 'string' && version !== API_VERSION)
+      throw notImplemented(request.method, path, `API version ${version} (only ${API_VERSION})`);
+    if (!limiter.take()) {
+      count(RATE_LIMITED);
+      throw rateLimited();
+    }
   });
 
   app.setErrorHandler((error, request, reply) => {
@@ -254,6 +272,7 @@ export function createHttp(deps: HttpDeps): Http {
   return {
     app,
     calls,
+    limiter,
     route(method, path, handler) {
       app.route({
         method,

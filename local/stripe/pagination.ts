@@ -29,12 +29,13 @@ export function listPage<K extends Kind>(
   kind: K,
   url: string,
   page: PageRequest,
-  filter: { where?: Columns; created?: Range; eventTypes?: string[]; since_s?: number },
+  filter: { where?: Columns; created?: Range; eventTypes?: string[]; since_s?: number; delivered?: boolean },
   render: (row: Row<K>) => Kinds[K] = (row) => row.body,
 ): List<Kinds[K]> {
   const query: Query = { where: filter.where ?? {}, created: filter.created ?? {}, limit: page.limit };
   if (filter.eventTypes !== undefined) query.eventTypes = filter.eventTypes;
   if (filter.since_s !== undefined) query.since_s = filter.since_s;
+  if (filter.delivered !== undefined) query.delivered = filter.delivered;
   if (page.starting_after !== undefined)
     query.startingAfter = cursor(world, kind, page.starting_after, 'starting_after');
   if (page.ending_before !== undefined)

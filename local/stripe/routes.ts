@@ -1,5 +1,12 @@
+import { cardByNumber } from './cards.ts';
 import { renderEvent } from './delivery.ts';
-import { invalidParameter, noSuchObject, notImplemented, StripeFailure } from './errors.ts';
+import {
+  invalidParameter,
+  noSuchObject,
+  noSuchParameterObject,
+  notImplemented,
+  StripeFailure,
+} from './errors.ts';
 import { EVENT_RETENTION_S } from './events.ts';
 import { missing, type Params } from './forms.ts';
 import { type Answer, type Http, keepEffects } from './http.ts';
@@ -26,6 +33,7 @@ import {
   requirePaymentIntent,
   updatePaymentIntent,
 } from './resources/payment_intents.ts';
+import { createPaymentMethod } from './resources/payment_methods.ts';
 import {
   cancelRefund,
   createRefund,
@@ -41,6 +49,7 @@ import {
   updateWebhookEndpoint,
 } from './resources/webhook_endpoints.ts';
 import type { Columns } from './store.ts';
+import type { World } from './world.ts';
 
 /** Removes what was not given, so that an absent parameter and an undefined one are the same. */
 function given<T extends object>(input: { [K in keyof T]: T[K] | undefined }): T {
@@ -53,6 +62,20 @@ const required = <T>(value: T | undefined, param: string): T => {
 };
 
 const where = (columns: Record<string, string | undefined>): Columns => given<Columns>(columns);
+
+/** The columns of a filter that names other objects; like Stripe, refuses a name that nobody has. */
+function naming(
+  world: World,
+  names: { charge?: string | undefined; customer?: string | undefined; payment_intent?: string | undefined },
+): Columns {
+  for (const kind of ['charge', 'customer', 'payment_intent'] as const) {
+    const id = names[kind];
+    if (id === undefined || world.store.find(kind, id) !== undefined) continue;
+    if (kind === 'customer' && world.store.find('deleted_customer', id) !== undefined) continue;
+    throw noSuchParameterObject(kind, id, kind);
+  }
+  return where(names);
+}
 
 /** Every route of Stripe's API that the stand-in speaks. What is not here is answered with 501. */
 export function addRoutes(http: Http): void {
@@ -125,6 +148,23 @@ function customers(route: Route): void {
 }
 
 function paymentMethods(route: Route): void {
+  route('POST', '/v1/payment_methods', ({ world, params }) => {
+    const type = required(params.oneOf('type', ['card']), 'type');
+    const details = required(params.map('card'), type);
+    const number = required(details.string('number'), 'card[number]');
+    for (const name of ['exp_month', 'exp_year']) details.integer(name);
+    details.string('cvc');
+    params.done(['allow_redisplay', 'billing_details', 'customer', 'metadata', 'payment_method']);
+    const card = cardByNumber(number);
+    if (card === undefined)
+      throw new StripeFailure(402, {
+        type: 'card_error',
+        code: 'incorrect_number',
+        message: 'Your card number is incorrect.',
+        param: 'number',
+      });
+    return createPaymentMethod(world, card);
+  });
   route('GET', '/v1/payment_methods/:id', ({ world, params, id }) => {
     params.done();
     const row = world.store.find('payment_method', id);
@@ -200,7 +240,7 @@ function paymentIntents(route: Route): void {
   route('GET', '/v1/payment_intents', ({ world, params }) => {
     const page = readPage(params);
     const filter = {
-      where: where({ customer: params.string('customer') }),
+      where: naming(world, { customer: params.string('customer') }),
       created: params.range('created'),
     };
     params.done(['customer_account']);
@@ -307,7 +347,10 @@ function charges(route: Route): void {
   route('GET', '/v1/charges', ({ world, params }) => {
     const page = readPage(params);
     const filter = {
-      where: where({ customer: params.string('customer'), payment_intent: params.string('payment_intent') }),
+      where: naming(world, {
+        customer: params.string('customer'),
+        payment_intent: params.string('payment_intent'),
+      }),
       created: params.range('created'),
     };
     params.done(['transfer_group']);
@@ -344,7 +387,10 @@ function refunds(route: Route): void {
   route('GET', '/v1/refunds', ({ world, params }) => {
     const page = readPage(params);
     const filter = {
-      where: where({ charge: params.string('charge'), payment_intent: params.string('payment_intent') }),
+      where: naming(world, {
+        charge: params.string('charge'),
+        payment_intent: params.string('payment_intent'),
+      }),
       created: params.range('created'),
     };
     params.done();
@@ -390,7 +436,10 @@ function disputes(route: Route): void {
   route('GET', '/v1/disputes', ({ world, params }) => {
     const page = readPage(params);
     const filter = {
-      where: where({ charge: params.string('charge'), payment_intent: params.string('payment_intent') }),
+      where: naming(world, {
+        charge: params.string('charge'),
+        payment_intent: params.string('payment_intent'),
+      }),
       created: params.range('created'),
     };
     params.done();
@@ -427,7 +476,8 @@ function events(route: Route): void {
     const type = params.string('type');
     const types = params.list('types');
     const created = params.range('created');
-    params.done(['delivery_success']);
+    const delivered = params.boolean('delivery_success');
+    params.done();
     if (type !== undefined && types !== undefined)
       throw invalidParameter('You may only specify one of these parameters: type, types.', { param: 'type' });
     if (types !== undefined && types.length > 20)
@@ -440,13 +490,18 @@ function events(route: Route): void {
       'event',
       '/v1/events',
       page,
-      { created, since_s, ...(wanted === undefined ? {} : { eventTypes: wanted }) },
+      {
+        created,
+        since_s,
+        ...(wanted === undefined ? {} : { eventTypes: wanted }),
+        ...(delivered === undefined ? {} : { delivered }),
+      },
       (row) => renderEvent(world, row.body),
     );
   });
 }
 
-function knownTypes(world: Parameters<typeof listPage>[0], prefix: string): string[] {
+function knownTypes(world: World, prefix: string): string[] {
   return world.store
     .sql(
       "SELECT DISTINCT event_type FROM objects WHERE kind = 'event' AND event_type >= ? AND event_type < ?",
@@ -530,6 +585,12 @@ function invoicePayments(route: Route): void {
 }
 
 function account(route: Route): void {
+  route('GET', '/v1/balance_transactions/:id', ({ world, params, id }) => {
+    params.done();
+    const row = world.store.find('balance_transaction', id);
+    if (row === undefined) throw noSuchObject('balance transaction', id);
+    return row.body;
+  });
   route('GET', '/v1/balance', ({ world, params }) => {
     params.done();
     return balance(world);

@@ -25,6 +25,11 @@ export function unschedule(world: World, objectId: string, action?: string): voi
   else world.store.sql('DELETE FROM due WHERE object_id = ? AND action = ?').run(objectId, action);
 }
 
+/** Whether anything is due by then. */
+export function anythingDue(world: World, until_ms: number): boolean {
+  return world.store.sql('SELECT 1 FROM due WHERE due_at_ms <= ? LIMIT 1').get(until_ms) !== undefined;
+}
+
 /** Does everything due up to `until_ms`, in order, each at its own time of the clock. Returns how much was done. */
 export function runDue(world: World, actions: DueActions, until_ms: number): number {
   let done = 0;

@@ -18,6 +18,8 @@ export type StripeStandInOptions = {
   seed?: number;
   /** How long things take, in seconds of the stand-in's clock. */
   delays?: Partial<Delays>;
+  /** Requests per second (real time) above which the answer is 429; Stripe: 100 live, 25 in a sandbox. Default: no limit. */
+  rate_limit_per_s?: number;
   /** Faults in force from the start. */
   faults?: FaultRule[];
   webhookFaults?: WebhookFaultRule[];
@@ -55,7 +57,13 @@ export async function startStripe(options: StripeStandInOptions): Promise<Stripe
   for (const rule of options.webhookFaults ?? []) faults.addWebhook(rule);
   const deliverer = createDeliverer(world, faults, options.webhooks);
 
-  const http = createHttp({ world, faults, apiKey: options.apiKey, afterEffect: () => catchUp(world) });
+  const http = createHttp({
+    world,
+    faults,
+    apiKey: options.apiKey,
+    rate_limit_per_s: options.rate_limit_per_s,
+    afterEffect: () => catchUp(world),
+  });
   addRoutes(http);
   addControl({ world, faults, deliverer, http });
   await http.app.listen({ host, port: options.port ?? 0 });

@@ -60,6 +60,8 @@ export type Query = {
   created: Range;
   /** Only objects created at or after this second. */
   since_s?: number;
+  /** Events: whether every endpoint has taken it. */
+  delivered?: boolean;
   limit: number;
   /** Keyset: objects older (`before`) or newer (`after`) than this one. */
   startingAfter?: { created: number; seq: number };
@@ -264,6 +266,11 @@ export function openStore(databaseFile: string) {
       if (query.created.lt !== undefined) add('created < ?', query.created.lt);
       if (query.created.lte !== undefined) add('created <= ?', query.created.lte);
       if (query.since_s !== undefined) add('created >= ?', query.since_s);
+      if (query.delivered !== undefined)
+        add(
+          `${query.delivered ? 'NOT EXISTS' : 'EXISTS'} (SELECT 1 FROM deliveries
+           WHERE deliveries.event_id = objects.id AND deliveries.status <> 'succeeded')`,
+        );
       const { startingAfter, endingBefore } = query;
       if (startingAfter !== undefined)
         add('(created, seq) < (?, ?)', startingAfter.created, startingAfter.seq);

@@ -2,7 +2,7 @@ import { pruneEvents } from './events.ts';
 import { pruneKeys } from './idempotency.ts';
 import { disputeActions } from './resources/disputes.ts';
 import { refundActions } from './resources/refunds.ts';
-import { type DueActions, runDue } from './schedule.ts';
+import { anythingDue, type DueActions, runDue } from './schedule.ts';
 import { transact, type World } from './world.ts';
 
 const ACTIONS: DueActions = { ...refundActions, ...disputeActions };
@@ -19,7 +19,9 @@ export function readClock(world: World): ClockReading {
 
 /** Does what has fallen due: refunds settle or fail, reference numbers arrive, disputes open. Returns how much was done. */
 export function catchUp(world: World): number {
-  return transact(world, () => runDue(world, ACTIONS, world.clock.now_ms()));
+  const now_ms = world.clock.now_ms();
+  if (!anythingDue(world, now_ms)) return 0;
+  return transact(world, () => runDue(world, ACTIONS, now_ms));
 }
 
 /**
@@ -62,7 +64,7 @@ function saveClock(world: World): void {
   world.store.setSetting('clock', JSON.stringify(world.clock.state()));
 }
 
-/** Forgets what Stripe would have forgotten: idempotency keys after 24 hours, events after 30 days. */
+/** Forgets what Stripe would have forgotten: idempotency keys after 24 hours, events and their deliveries after 30 days. */
 export function prune(world: World): { keys: number; events: number } {
   return transact(world, () => ({ keys: pruneKeys(world), events: pruneEvents(world) }));
 }

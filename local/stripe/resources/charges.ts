@@ -190,3 +190,9 @@ export function updateCharge(world: World, id: string, change: ChargeChange): St
     return changed;
   });
 }
+
+/** The dispute that forbids refunding the charge, if there is one. */
+export function blockingDispute(world: World, charge: string): Stripe.Dispute | undefined {
+  const rows = world.store.list('dispute', { where: { charge }, created: {}, limit: 100 });
+  return rows.find((row) => !row.body.is_charge_refundable)?.body;
+}

@@ -7,6 +7,7 @@ import { transact, type World } from '../world.ts';
 import { bookBalance } from './balance.ts';
 import { idOf, requireCharge } from './charges.ts';
 import { difference } from './customers.ts';
+import { failRefund } from './refunds.ts';
 
 export type DisputeStatus =
   | 'lost'
@@ -59,12 +60,6 @@ const evidence = (): Stripe.Dispute.Evidence => ({
   uncategorized_file: null,
   uncategorized_text: null,
 });
-
-/** The dispute that forbids refunding the charge, if there is one. */
-export function blockingDispute(world: World, charge: string): Stripe.Dispute | undefined {
-  const rows = world.store.list('dispute', { where: { charge }, created: {}, limit: 100 });
-  return rows.find((row) => !row.body.is_charge_refundable)?.body;
-}
 
 /**
  * A cardholder disputes a charge. Emits `charge.dispute.created`, and `charge.dispute.funds_withdrawn` where it is not an inquiry.
@@ -120,9 +115,22 @@ export function openDispute(world: World, input: DisputeInput): Stripe.Dispute {
     });
     world.store.update('charge', { ...charge, disputed: true });
     emitEvent(world, 'charge.dispute.created', dispute);
-    if (!inquiry) emitEvent(world, 'charge.dispute.funds_withdrawn', dispute);
+    if (!inquiry) {
+      emitEvent(world, 'charge.dispute.funds_withdrawn', dispute);
+      failPendingRefunds(world, charge.id);
+    }
     return dispute;
   });
+}
+
+/** The bank takes the whole sum, so what is still on its way to the customer is stopped. */
+function failPendingRefunds(world: World, charge: string): void {
+  for (const row of world.store.list('refund', {
+    where: { charge, status: 'pending' },
+    created: {},
+    limit: 100,
+  }))
+    failRefund(world, row.id, 'charge_for_pending_refund_disputed');
 }
 
 const withdraw = (world: World, dispute: Stripe.Dispute) =>
@@ -181,7 +189,10 @@ export function setDisputeStatus(world: World, id: string, status: DisputeStatus
         }),
       ];
     world.store.update('dispute', changed, { status });
-    if (escalates) emitEvent(world, 'charge.dispute.funds_withdrawn', changed);
+    if (escalates) {
+      emitEvent(world, 'charge.dispute.funds_withdrawn', changed);
+      failPendingRefunds(world, idOf(dispute.charge) ?? '');
+    }
     if (wins) emitEvent(world, 'charge.dispute.funds_reinstated', changed);
     if (closed.includes(status)) emitEvent(world, 'charge.dispute.closed', changed);
     else emitEvent(world, 'charge.dispute.updated', changed, difference(dispute, changed));

@@ -1,15 +1,14 @@
 import type Stripe from 'stripe';
-import { cardByName, REFUND_AMOUNTS, type RefundBehaviour } from '../cards.ts';
-import { invalidRequest, noSuchObject, noSuchParameterObject } from '../errors.ts';
+import { cardByName, REFUND_AMOUNTS, REFUSED_AMOUNTS, type RefundBehaviour } from '../cards.ts';
+import { invalidParameter, invalidRequest, noSuchObject, noSuchParameterObject } from '../errors.ts';
 import { emitEvent } from '../events.ts';
-import { mergeMetadata, missing } from '../forms.ts';
+import { mergeMetadata } from '../forms.ts';
 import { formatAmount } from '../money.ts';
 import { type DueActions, schedule, unschedule } from '../schedule.ts';
 import { transact, type World } from '../world.ts';
 import { bookBalance } from './balance.ts';
-import { idOf } from './charges.ts';
+import { blockingDispute, idOf } from './charges.ts';
 import { difference } from './customers.ts';
-import { blockingDispute } from './disputes.ts';
 
 export type RefundReason = 'duplicate' | 'fraudulent' | 'requested_by_customer';
 export type FailureReason =
@@ -29,6 +28,8 @@ export type RefundInput = {
   reason?: RefundReason | null;
   metadata?: Record<string, string | null> | null;
   instructions_email?: string;
+  /** Why it is pending, where it is; default `processing`. Not reachable through Stripe's API. */
+  pending_reason?: 'charge_pending' | 'insufficient_funds' | 'processing';
   /** Decides what becomes of the refund, over the card and the amount. Not reachable through Stripe's API. */
   behaviour?: RefundBehaviour;
 };
@@ -74,7 +75,14 @@ export function createRefund(world: World, input: RefundInput): Stripe.Refund {
     if (behaviour === 'failed') {
       refund.status = 'failed';
       refund.failure_reason = 'declined';
-      delete refund.destination_details;
+      refund.destination_details = {
+        card: {
+          reference_status: 'unavailable',
+          reference_type: 'acquirer_reference_number',
+          type: 'refund',
+        },
+        type: 'card',
+      };
       insertRefund(world, refund);
       emitEvent(world, 'refund.created', refund);
       emitEvent(world, 'refund.failed', refund);
@@ -95,7 +103,7 @@ export function createRefund(world: World, input: RefundInput): Stripe.Refund {
       };
     } else if (behaviour.startsWith('pending')) {
       refund.status = 'pending';
-      refund.pending_reason = 'processing';
+      refund.pending_reason = input.pending_reason ?? 'processing';
     }
     if (refund.status === 'succeeded' || refund.status === 'pending')
       refund.balance_transaction = bookBalance(world, {
@@ -139,7 +147,11 @@ function chargeToRefund(
   world: World,
   input: RefundInput,
 ): { charge: Stripe.Charge; card: string | undefined } {
-  if (input.charge === undefined && input.payment_intent === undefined) throw missing('payment_intent');
+  if (input.charge === undefined && input.payment_intent === undefined)
+    throw invalidParameter(
+      'One of the following params should be provided for this request: payment_intent or charge.',
+      { code: 'parameter_missing' },
+    );
   let chargeId = input.charge;
   if (input.payment_intent !== undefined) {
     const intent = world.store.find('payment_intent', input.payment_intent)?.body;
@@ -183,6 +195,12 @@ function refundAmount(world: World, charge: Stripe.Charge, asked: number | undef
       { param: 'amount' },
     );
   }
+  if (amount === REFUSED_AMOUNTS.balance_insufficient)
+    throw invalidRequest('Insufficient funds in your Stripe balance to refund this amount.', {
+      code: 'balance_insufficient',
+    });
+  if (amount === REFUSED_AMOUNTS.charge_not_refundable)
+    throw invalidRequest(`Charge ${charge.id} is not refundable.`, { code: 'charge_not_refundable' });
   return amount;
 }
 
