@@ -281,54 +281,46 @@ export function createHttp(deps: HttpDeps): Http {
           const concretePath = request.url.split('?')[0] ?? request.url;
           count(`${method} ${path}`);
           const form = { ...(request.query as Form), ...(request.body as Form | undefined) };
+          const header = request.headers['stripe-standin-fault'];
+          const fault =
+            typeof header === 'string' ? headerFault(header) : faults.forRequest(method, path, concretePath);
+          if (fault?.kind === 'timeout_before') return await neverAnswer(request, reply);
+          if (fault?.kind === 'reset_before') return reset(request, reply);
+          if (fault?.kind === 'error_500_before') throw serverError(false);
+          if (fault?.kind === 'rate_limit_429') throw rateLimited();
+
           const key = method === 'POST' ? keyHeader(request) : undefined;
           if (key !== undefined) {
             checkKey(key);
             reply.header('idempotency-key', key);
             if (inUse.has(key)) throw keyInUse(key);
-            const known = findAnswer(world, key, concretePath, fingerprint(form));
-            if (known !== undefined)
-              return reply
-                .code(known.status)
-                .header('idempotent-replayed', 'true')
-                .header('original-request', known.request_id)
-                .type('application/json')
-                .send(known.body);
             inUse.add(key);
           }
           try {
-            const header = request.headers['stripe-standin-fault'];
-            const fault =
-              typeof header === 'string'
-                ? headerFault(header)
-                : faults.forRequest(method, path, concretePath);
-            switch (fault?.kind) {
-              case 'timeout_before':
-                return await neverAnswer(request, reply);
-              case 'reset_before':
-                return reset(request, reply);
-              case 'error_500_before':
-                throw serverError(false);
-              case 'rate_limit_429':
-                throw rateLimited();
-              case 'slow':
-                await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
-                break;
-              default:
-                break;
-            }
-            const answer = serve(method, handler, request, form, fault);
-            if (method !== 'GET') deps.afterEffect();
+            const replayed =
+              key === undefined ? undefined : findAnswer(world, key, concretePath, fingerprint(form));
+            if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
+            const served = replayed === undefined ? serve(method, handler, request, form, fault) : undefined;
+            if (served !== undefined && method !== 'GET') deps.afterEffect();
             if (fault?.kind === 'timeout_after') {
               if (key !== undefined) inUse.delete(key);
               return await neverAnswer(request, reply);
             }
             if (fault?.kind === 'reset_after') return reset(request, reply);
-            return reply
-              .code(answer.status)
-              .headers(answer.headers)
-              .type('application/json')
-              .send(answer.body);
+            if (served !== undefined)
+              return reply
+                .code(served.status)
+                .headers(served.headers)
+                .type('application/json')
+                .send(served.body);
+            if (replayed !== undefined)
+              return reply
+                .code(replayed.status)
+                .header('idempotent-replayed', 'true')
+                .header('original-request', replayed.request_id)
+                .type('application/json')
+                .send(replayed.body);
+            return undefined;
           } finally {
             if (key !== undefined) inUse.delete(key);
           }

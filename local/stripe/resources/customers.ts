@@ -23,7 +23,6 @@ export function createCustomer(world: World, input: CustomerInput = {}): Stripe.
       balance: 0,
       created: world.clock.now_s(),
       currency: null,
-      customer_account: null,
       default_source: null,
       delinquent: false,
       description: input.description ?? null,
