@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The keys of a local world: made at its first start, kept in its folder, readable by its owner only. */
+export interface LocalSecrets {
+  stripe_api_key: string;
+  stripe_webhook_secret: string;
+  issuer_control_secret: string;
+}
+
+export function localSecrets(directory: string): LocalSecrets {
+  const file = join(directory, 'secrets.json');
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as LocalSecrets;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const secrets: LocalSecrets = {
+    stripe_api_key: `sk_test_${randomBytes(24).toString('hex')}`,
+    stripe_webhook_secret: `whsec_${randomBytes(24).toString('hex')}`,
+    issuer_control_secret: randomBytes(24).toString('base64url'),
+  };
+  writeFileSync(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+  return secrets;
+}
