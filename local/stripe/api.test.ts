@@ -224,6 +224,32 @@ test('calls are counted per route', async (t) => {
   });
 });
 
+test('a control call that makes no sense is a 400, not a crash', async (t) => {
+  const { stripe, request } = await start(t);
+  const { charge } = await pay(stripe);
+  const made = await request('POST', '/_control/disputes', {
+    body: JSON.stringify({ charge }),
+    headers: { 'content-type': 'application/json' },
+  });
+  const cases: [string, object][] = [
+    ['/clock', {}],
+    ['/clock', { advance: 'tomorrow' }],
+    ['/faults', { kind: 'explode' }],
+    ['/webhook_faults', { kind: 'explode' }],
+    ['/disputes', {}],
+    [`/disputes/${made.body.id}`, { status: 'forgotten' }],
+    ['/invoice_payments', {}],
+    ['/refunds', {}],
+  ];
+  for (const [path, body] of cases) {
+    const answer = await request('POST', `/_control${path}`, {
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    });
+    assert.equal(answer.status, 400, `${path} ${JSON.stringify(body)}`);
+  }
+});
+
 test('an object can be removed as if Stripe had never known it, while its event stays', async (t) => {
   const { stripe, control } = await start(t);
   const { charge } = await pay(stripe);

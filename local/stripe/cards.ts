@@ -45,7 +45,7 @@ const plain = (name: string, number: string, brand: string, more: Partial<Card> 
   ...more,
 });
 
-export const CARDS: Card[] = [
+const CARDS: Card[] = [
   plain('visa', '4242424242424242', 'visa'),
   plain('visa_debit', '4000056655665556', 'visa', { funding: 'debit' }),
   plain('mastercard', '5555555555554444', 'mastercard'),

@@ -10,12 +10,7 @@ import {
   type WebhookFaultRule,
 } from './faults.ts';
 import type { Http } from './http.ts';
-import {
-  type DisputeInput,
-  type DisputeStatus,
-  openDispute,
-  setDisputeStatus,
-} from './resources/disputes.ts';
+import { DISPUTE_STATUSES, type DisputeInput, openDispute, setDisputeStatus } from './resources/disputes.ts';
 import { createInvoicePayment, type InvoicePaymentInput } from './resources/invoice_payments.ts';
 import { completePaymentAction } from './resources/payment_intents.ts';
 import {
@@ -45,6 +40,18 @@ function numberIn(body: Body, name: string): number {
 
 const textIn = (body: Body, name: string): string | undefined =>
   typeof body[name] === 'string' ? body[name] : undefined;
+
+function requiredText(body: Body, name: string): string {
+  const value = textIn(body, name);
+  if (value === undefined) throw bad(`${name} is missing`);
+  return value;
+}
+
+function oneOf<T extends string>(body: Body, name: string, values: readonly T[]): T {
+  const found = values.find((value) => value === body[name]);
+  if (found === undefined) throw bad(`${name} must be one of ${values.join(', ')}`);
+  return found;
+}
 
 /** Removes an object as if Stripe had never had it; events that speak of it stay. */
 export function deleteObject(world: World, id: string): boolean {
@@ -90,14 +97,13 @@ export function addControl(deps: ControlDeps): void {
 
   on('GET', '/faults', () => faults.list());
   on('POST', '/faults', (body) => {
-    if (!FAULT_KINDS.some((kind) => kind === body.kind))
-      throw bad(`kind must be one of ${FAULT_KINDS.join(', ')}`);
-    return faults.add(body as FaultRule);
+    return faults.add({ ...(body as FaultRule), kind: oneOf(body, 'kind', FAULT_KINDS) });
   });
   on('POST', '/webhook_faults', (body) => {
-    if (!WEBHOOK_FAULT_KINDS.some((kind) => kind === body.kind))
-      throw bad(`kind must be one of ${WEBHOOK_FAULT_KINDS.join(', ')}`);
-    return faults.addWebhook(body as WebhookFaultRule);
+    return faults.addWebhook({
+      ...(body as WebhookFaultRule),
+      kind: oneOf(body, 'kind', WEBHOOK_FAULT_KINDS),
+    });
   });
   on('DELETE', '/faults', () => ({ removed: faults.clear() }));
   on('DELETE', '/faults/:id', (_body, id) => ({ removed: faults.clear(id) }));
@@ -124,12 +130,19 @@ export function addControl(deps: ControlDeps): void {
     (body, id) => completePaymentAction(world, id, body.passed !== false).intent,
   );
 
-  on('POST', '/disputes', (body) => openDispute(world, body as DisputeInput));
+  on('POST', '/disputes', (body) =>
+    openDispute(world, { ...(body as DisputeInput), charge: requiredText(body, 'charge') }),
+  );
   on('POST', '/disputes/:id', (body, id) =>
-    setDisputeStatus(world, id, textIn(body, 'status') as DisputeStatus),
+    setDisputeStatus(world, id, oneOf(body, 'status', DISPUTE_STATUSES)),
   );
 
-  on('POST', '/invoice_payments', (body) => createInvoicePayment(world, body as InvoicePaymentInput));
+  on('POST', '/invoice_payments', (body) =>
+    createInvoicePayment(world, {
+      ...(body as InvoicePaymentInput),
+      payment_intent: requiredText(body, 'payment_intent'),
+    }),
+  );
 
   on('DELETE', '/objects/:id', (_body, id) => ({ removed: deleteObject(world, id) }));
   on('POST', '/events', (body) =>

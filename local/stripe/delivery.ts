@@ -22,7 +22,7 @@ export type DeliveryOptions = {
   reorder_flush_ms?: number;
 };
 
-export type DeliveryRow = {
+type DeliveryRow = {
   id: number;
   event: string;
   type: string | null;

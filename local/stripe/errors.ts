@@ -4,7 +4,7 @@
  * A `StripeFailure` is thrown by whatever refuses a request; the HTTP layer turns it into the answer.
  */
 
-export type ErrorType =
+type ErrorType =
   | 'api_error'
   | 'authentication_error'
   | 'card_error'

@@ -20,7 +20,7 @@ export const FAULT_KINDS = [
   'reset_after',
   'slow',
 ] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
+type FaultKind = (typeof FAULT_KINDS)[number];
 
 export type FaultRule = {
   kind: FaultKind;
@@ -44,7 +44,7 @@ export type FaultRule = {
  * stand-in's clock), `reordered` (held until `window` of them have come together, then sent in another order).
  */
 export const WEBHOOK_FAULT_KINDS = ['lost', 'doubled', 'delayed', 'reordered'] as const;
-export type WebhookFaultKind = (typeof WEBHOOK_FAULT_KINDS)[number];
+type WebhookFaultKind = (typeof WEBHOOK_FAULT_KINDS)[number];
 
 export type WebhookFaultRule = {
   kind: WebhookFaultKind;

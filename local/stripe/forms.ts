@@ -3,7 +3,7 @@ import { invalidParameter, notImplemented } from './errors.ts';
 import type { Range } from './store.ts';
 
 /** What a form or a query string holds after its brackets are read: strings, lists and maps of them. */
-export type FormValue = string | FormValue[] | { [name: string]: FormValue };
+type FormValue = string | FormValue[] | { [name: string]: FormValue };
 export type Form = { [name: string]: FormValue };
 
 /** Reads Stripe's encoding: `metadata[order]=1`, `expand[]=charge`, `enabled_events[0]=*`. */

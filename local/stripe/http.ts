@@ -17,10 +17,10 @@ import { createLimiter, type Limiter } from './limiter.ts';
 import { API_VERSION, transact, type World } from './world.ts';
 
 /** What a route's function is given. */
-export type Call = { world: World; params: Params; id: string };
+type Call = { world: World; params: Params; id: string };
 /** What it answers: an object for 200, or a status of its own. */
 export type Answer = object | { status: number; failure: StripeFailure };
-export type Handler = (call: Call) => Answer;
+type Handler = (call: Call) => Answer;
 
 /** A failure whose effects are kept: Stripe answers 402 to a declined card and keeps the failed charge. */
 export const keepEffects = (failure: StripeFailure): Answer => ({ status: failure.status, failure });
@@ -46,7 +46,7 @@ export type Http = {
 };
 
 /** Under this name `calls` counts what the rate limit refused. */
-export const RATE_LIMITED = 'rate limited';
+const RATE_LIMITED = 'rate limited';
 
 const sameText = (a: string, b: string): boolean => {
   const digest = (text: string) => createHash('sha256').update(text).digest();

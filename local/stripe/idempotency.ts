@@ -3,7 +3,7 @@ import type { Form } from './forms.ts';
 import type { World } from './world.ts';
 
 /** Stripe keeps a key at least 24 hours; this stand-in forgets it then, as Stripe may. */
-export const KEY_LIFETIME_MS = 24 * 3_600_000;
+const KEY_LIFETIME_MS = 24 * 3_600_000;
 
 export type StoredAnswer = { status: number; body: string; request_id: string };
 

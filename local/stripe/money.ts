@@ -7,7 +7,7 @@ const KNOWN = new Set(Intl.supportedValuesOf('currency').map((code) => code.toLo
 export const isCurrency = (code: string): boolean => KNOWN.has(code);
 
 /** Number of decimals that an amount in `currency` has at Stripe. */
-export function decimals(currency: string): number {
+function decimals(currency: string): number {
   if (ZERO_DECIMAL.has(currency)) return 0;
   return THREE_DECIMAL.has(currency) ? 3 : 2;
 }

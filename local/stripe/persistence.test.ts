@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import Stripe from 'stripe';
+import { deleteObject } from './control.ts';
 import { createCustomer } from './resources/customers.ts';
 import { createPaymentIntent } from './resources/payment_intents.ts';
 import { createRefund } from './resources/refunds.ts';
 import { startStripe } from './server.ts';
-import { pay, receiver, sdk, start, TEST_KEY } from './testing.ts';
+import { pay, receiver, refusal, sdk, start, TEST_KEY } from './testing.ts';
 import { advanceClock, readClock, resetClock, setClock } from './time.ts';
 import { transact } from './world.ts';
 
@@ -173,6 +174,14 @@ test('history is made in-process at chosen times: thousands of payments, listed 
     [...times].sort((a, b) => b - a),
   );
   assert.equal(standIn.deliverer.list({}).length, 0);
+});
+
+test('in-process, an object can be removed as if Stripe had never known it', async (t) => {
+  const { standIn, stripe } = await start(t);
+  const customer = createCustomer(standIn.world);
+  assert.equal(deleteObject(standIn.world, customer.id), true);
+  assert.equal(deleteObject(standIn.world, customer.id), false);
+  assert.equal((await refusal(stripe.customers.retrieve(customer.id))).statusCode, 404);
 });
 
 test('a world that throws half-way through a request keeps nothing of it', async (t) => {

@@ -64,6 +64,10 @@ test('a payment that took no money cannot be refunded', async (t) => {
   const open = await stripe.paymentIntents.create({ amount: 1_000, currency: 'usd' });
   const unpaid = await refusal(stripe.refunds.create({ payment_intent: open.id }));
   assert.match(unpaid.message, /does not have a successful charge to refund/);
+  await refusal(pay(stripe, { payment_method: 'pm_card_chargeDeclined' }));
+  const [failed] = (await stripe.charges.list()).data;
+  const declined = await refusal(stripe.refunds.create({ charge: failed?.id ?? '' }));
+  assert.match(declined.message, /does not have a successful charge to refund/);
   const { charge } = await pay(stripe, { capture_method: 'manual' });
   assert.equal((await refusal(stripe.refunds.create({ charge }))).code, 'charge_not_refundable');
 });
@@ -198,6 +202,11 @@ test('the acquirer reference number arrives days later, as refund.updated', asyn
   const later = await stripe.refunds.retrieve(refund.id);
   assert.match(later.destination_details?.card?.reference ?? '', /^\d{23}$/);
   assert.equal(later.destination_details?.card?.reference_status, 'available');
+  const [event] = (await stripe.events.list({ type: 'refund.updated' })).data;
+  assert.ok(event?.type === 'refund.updated');
+  assert.deepEqual(event.data.previous_attributes, {
+    destination_details: { card: { reference: null, reference_status: 'pending' } },
+  });
   assert.ok((await eventTypes(stripe)).includes('refund.updated'));
 });
 

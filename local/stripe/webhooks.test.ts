@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { signatureHeader } from './delivery.ts';
 import { pay, receiver, refusal, start } from './testing.ts';
 
 const DAY_S = 86_400;
@@ -40,6 +41,17 @@ test('the signature carries real time even when the clock is elsewhere', async (
   assert.ok(one !== undefined);
   const event = stripe.webhooks.constructEvent(one.body, one.signature, endpoint.secret ?? '', 300);
   assert.equal(event.created, 1_700_000_000);
+});
+
+test('a signature is what the SDK makes of the same body, secret and time', async (t) => {
+  const { stripe } = await start(t);
+  const body = '{"id":"evt_1"}';
+  const theirs = stripe.webhooks.generateTestHeaderString({
+    payload: body,
+    secret: 'whsec_a',
+    timestamp: 1_700_000_000,
+  });
+  assert.equal(signatureHeader(body, ['whsec_a'], 1_700_000_000), theirs);
 });
 
 test('an endpoint gets only the events that it asked for, while it is enabled', async (t) => {

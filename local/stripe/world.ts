@@ -18,7 +18,7 @@ export type Delays = {
   dispute_opens_s: number;
 };
 
-export const DEFAULT_DELAYS: Delays = {
+const DEFAULT_DELAYS: Delays = {
   refund_settles_s: 60,
   refund_fails_late_s: 120,
   refund_arn_s: 3 * 86_400,
@@ -26,7 +26,7 @@ export const DEFAULT_DELAYS: Delays = {
 };
 
 /** The request on whose behalf something happens; events carry it. */
-export type RequestContext = { id: string; idempotency_key: string | null };
+type RequestContext = { id: string; idempotency_key: string | null };
 
 /** Everything that the domain functions use. One per database. */
 export type World = {

@@ -1,11 +1,11 @@
 import type Stripe from 'stripe';
 import { type Card, cardName } from '../cards.ts';
+import { difference } from '../difference.ts';
 import { noSuchObject } from '../errors.ts';
 import { emitEvent } from '../events.ts';
 import { mergeMetadata } from '../forms.ts';
 import { transact, type World } from '../world.ts';
 import { bookBalance, chargeFee } from './balance.ts';
-import { difference } from './customers.ts';
 
 export const idOf = (reference: string | { id: string } | null | undefined): string | null =>
   reference === null || reference === undefined

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { difference } from '../difference.ts';
 import { noSuchObject } from '../errors.ts';
 import { emitEvent } from '../events.ts';
 import { mergeMetadata } from '../forms.ts';
@@ -86,24 +87,4 @@ export function deleteCustomer(world: World, id: string): Stripe.DeletedCustomer
     emitEvent(world, 'customer.deleted', customer);
     return deleted;
   });
-}
-
-/** The old values of the top-level fields in which `after` differs; undefined where none does. Metadata by key, as in Stripe's events. */
-export function difference<T extends object>(before: T, after: T): Record<string, unknown> | undefined {
-  const previous: Record<string, unknown> = {};
-  const old = before as Record<string, unknown>;
-  for (const [name, value] of Object.entries(after)) {
-    if (JSON.stringify(old[name]) === JSON.stringify(value)) continue;
-    previous[name] = name === 'metadata' ? metadataDifference(old[name], value) : (old[name] ?? null);
-  }
-  return Object.keys(previous).length === 0 ? undefined : previous;
-}
-
-function metadataDifference(before: unknown, after: unknown): Record<string, unknown> {
-  const old = (before ?? {}) as Record<string, string>;
-  const now = (after ?? {}) as Record<string, string>;
-  const previous: Record<string, unknown> = {};
-  for (const key of new Set([...Object.keys(old), ...Object.keys(now)]))
-    if (old[key] !== now[key]) previous[key] = old[key] ?? null;
-  return previous;
 }

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { difference } from '../difference.ts';
 import { invalidRequest, noSuchObject } from '../errors.ts';
 import { emitEvent } from '../events.ts';
 import { mergeMetadata } from '../forms.ts';
@@ -6,17 +7,18 @@ import type { DueActions } from '../schedule.ts';
 import { transact, type World } from '../world.ts';
 import { bookBalance } from './balance.ts';
 import { idOf, requireCharge } from './charges.ts';
-import { difference } from './customers.ts';
 import { failRefund } from './refunds.ts';
 
-export type DisputeStatus =
-  | 'lost'
-  | 'needs_response'
-  | 'under_review'
-  | 'warning_closed'
-  | 'warning_needs_response'
-  | 'warning_under_review'
-  | 'won';
+export const DISPUTE_STATUSES = [
+  'lost',
+  'needs_response',
+  'under_review',
+  'warning_closed',
+  'warning_needs_response',
+  'warning_under_review',
+  'won',
+] as const;
+export type DisputeStatus = (typeof DISPUTE_STATUSES)[number];
 
 export type DisputeInput = {
   charge: string;

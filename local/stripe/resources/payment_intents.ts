@@ -1,12 +1,12 @@
 import type Stripe from 'stripe';
 import type { Card } from '../cards.ts';
+import { difference } from '../difference.ts';
 import { type ErrorDetail, invalidRequest, noSuchObject, noSuchParameterObject } from '../errors.ts';
 import { emitEvent } from '../events.ts';
 import { mergeMetadata } from '../forms.ts';
 import { schedule } from '../schedule.ts';
 import { transact, type World } from '../world.ts';
 import { captureCharge, createCharge, idOf, requireCharge } from './charges.ts';
-import { difference } from './customers.ts';
 import { resolvePaymentMethod } from './payment_methods.ts';
 
 export type PaymentIntentInput = {

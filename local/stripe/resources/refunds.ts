@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { cardByName, REFUND_AMOUNTS, REFUSED_AMOUNTS, type RefundBehaviour } from '../cards.ts';
+import { difference } from '../difference.ts';
 import { invalidParameter, invalidRequest, noSuchObject, noSuchParameterObject } from '../errors.ts';
 import { emitEvent } from '../events.ts';
 import { mergeMetadata } from '../forms.ts';
@@ -8,7 +9,6 @@ import { type DueActions, schedule, unschedule } from '../schedule.ts';
 import { transact, type World } from '../world.ts';
 import { bookBalance } from './balance.ts';
 import { blockingDispute, idOf } from './charges.ts';
-import { difference } from './customers.ts';
 
 export type RefundReason = 'duplicate' | 'fraudulent' | 'requested_by_customer';
 export type FailureReason =
@@ -174,7 +174,11 @@ function chargeToRefund(
 }
 
 function refundAmount(world: World, charge: Stripe.Charge, asked: number | undefined): number {
-  if (charge.status !== 'succeeded' || !charge.captured)
+  if (charge.status !== 'succeeded' || (!charge.captured && charge.refunded))
+    throw invalidRequest(
+      `This PaymentIntent (${idOf(charge.payment_intent)}) does not have a successful charge to refund.`,
+    );
+  if (!charge.captured)
     throw invalidRequest(`Charge ${charge.id} cannot be refunded because it was not captured.`, {
       code: 'charge_not_refundable',
     });
@@ -223,10 +227,8 @@ export function requireRefund(world: World, id: string): Stripe.Refund {
 }
 
 function save(world: World, before: Stripe.Refund, after: Stripe.Refund): Stripe.Refund {
-  const previous = difference(before, after) ?? {};
-  for (const name of Object.keys(before))
-    if (!(name in after)) previous[name] = (before as unknown as Record<string, unknown>)[name];
-  if (Object.keys(previous).length === 0) return before;
+  const previous = difference(before, after);
+  if (previous === undefined) return before;
   world.store.update('refund', after, { status: after.status });
   emitEvent(world, 'refund.updated', after, previous);
   emitEvent(world, 'charge.refund.updated', after, previous);
