@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { commandLine, identify, isRunning, type ProcessIdentity } from './processes.ts';
@@ -24,11 +24,8 @@ export function readPidFile(cluster: string): PidFile | undefined {
   }
 }
 
-/** Whether a process is the server of that cluster, some other PostgreSQL, or neither. */
-function recognise(cluster: string, pid: number): 'ours' | 'postgres' | 'other' {
-  const words = commandLine(pid) ?? '';
-  if (`${words} `.includes(`postgres -D ${cluster} `)) return 'ours';
-  return words.includes('postgres') ? 'postgres' : 'other';
+function isServerOf(cluster: string, pid: number): boolean {
+  return `${commandLine(pid) ?? ''} `.includes(`postgres -D ${cluster} `);
 }
 
 async function gone(server: ProcessIdentity, timeout_ms: number): Promise<boolean> {
@@ -65,18 +62,20 @@ export async function stopServer(server: ProcessIdentity): Promise<void> {
 /**
  * Leaves the cluster without a server: one that outlived whoever started it is stopped cleanly.
  *
- * The number in a stale file may have been given to another process since. PostgreSQL would take any process of its
- * own user with that number for a server and refuse to start, so the file is removed; the process is left alone.
+ * The number in a stale file may have been given to another process since, or its process may have ended without
+ * having been collected (a container whose first process does not do that). PostgreSQL would take both for a running
+ * server and refuse to start. It does not count its own parent, so the number is replaced by ours; the rest of the file
+ * stays, because by it PostgreSQL notices children of a killed server that are still at work.
  */
 export async function clearOrphan(cluster: string, onProgress: (sentence: string) => void): Promise<void> {
   const file = readPidFile(cluster);
-  const found = file === undefined ? undefined : identify(file.pid);
-  if (found === undefined) return;
-  const kind = recognise(cluster, found.pid);
-  if (kind === 'ours') {
+  if (file === undefined) return;
+  const found = identify(file.pid);
+  if (found !== undefined && isServerOf(cluster, found.pid)) {
     onProgress(`A PostgreSQL that an earlier start left running (process ${found.pid}) is being stopped.`);
     await stopServer(found);
-  } else if (kind === 'other') {
-    rmSync(join(cluster, 'postmaster.pid'), { force: true });
+    return;
   }
+  const path = join(cluster, 'postmaster.pid');
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^\d+/, String(process.pid)));
 }

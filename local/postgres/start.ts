@@ -265,12 +265,10 @@ export async function startPostgres({
 
     const portFile = join(directory, 'port');
     const password = await readPassword(directory);
+    const lastPort = Number(await readFile(portFile, 'utf8').catch(() => '')) || undefined;
     let server: Server | undefined;
     for (let attempt = 1; server === undefined; attempt += 1) {
-      const lastPort = Number(await readFile(portFile, 'utf8').catch(() => ''));
-      const port =
-        wantedPort ??
-        (await getPort({ host: HOST, ...(lastPort > 0 && attempt === 1 ? { port: lastPort } : {}) }));
+      const port = wantedPort ?? (attempt === 1 ? lastPort : undefined) ?? (await getPort({ host: HOST }));
       try {
         server = await launch(binaries, directory, cluster, account, port, {
           listen_addresses: HOST,
@@ -283,10 +281,11 @@ export async function startPostgres({
         });
       } catch (error) {
         const log = error instanceof StartError ? error.log : '';
-        // A port may be taken between being found free and being used; children of a killed server need a moment to notice.
-        const passing = wantedPort === undefined && log.includes('could not bind');
+        // The last start's port may be somebody else's by now, and a free one may be taken before it is used.
+        const taken = wantedPort === undefined && log.includes('could not bind');
+        // Children of a server that was killed need a moment to notice.
         const shared = log.includes('is still in use') || log.includes('shared memory block');
-        if (attempt >= ATTEMPTS || !(passing || shared)) throw error;
+        if (attempt >= ATTEMPTS || !(taken || shared)) throw error;
         await delay(shared ? 500 : 0);
       }
     }
