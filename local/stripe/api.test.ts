@@ -65,6 +65,11 @@ test('what the stand-in does not do is a 501 that names the route', async (t) =>
       () => stripe.paymentIntents.create({ amount: 100, currency: 'usd', on_behalf_of: 'acct_1' }),
       'on_behalf_of',
     ],
+    [
+      () => stripe.paymentIntents.create({ amount: 100, currency: 'usd', payment_method_types: ['ideal'] }),
+      'ideal',
+    ],
+    [() => stripe.disputes.update('dp_1', { evidence: { receipt: 'file_1' } }), 'evidence[receipt]'],
     [() => stripe.customers.list({ test_clock: 'clock_1' }), 'test_clock'],
     [() => stripe.balance.retrieve({}, { stripeAccount: 'acct_1' }), 'GET /v1/balance'],
   ];

@@ -78,7 +78,7 @@ function naming(
 }
 
 /** Every route of Stripe's API that the stand-in speaks. What is not here is answered with 501. */
-export function addRoutes(http: Http): void {
+export function addRoutes(http: Pick<Http, 'route'>): void {
   const { route } = http;
   customers(route);
   paymentMethods(route);
@@ -154,6 +154,7 @@ function paymentMethods(route: Route): void {
     const number = required(details.string('number'), 'card[number]');
     for (const name of ['exp_month', 'exp_year']) details.integer(name);
     details.string('cvc');
+    details.done(['networks', 'token']);
     params.done(['allow_redisplay', 'billing_details', 'customer', 'metadata', 'payment_method']);
     const card = cardByNumber(number);
     if (card === undefined)
@@ -225,6 +226,9 @@ function paymentIntents(route: Route): void {
       'transfer_data',
       'use_stripe_sdk',
     ]);
+    const other = input.payment_method_types?.find((type) => type !== 'card' && type !== 'link');
+    if (other !== undefined)
+      throw notImplemented('POST', '/v1/payment_intents', `payment_method_types ${other}`);
     if (!isCurrency(input.currency))
       throw invalidParameter(`Invalid currency: ${input.currency}.`, { param: 'currency' });
     return outcome(createPaymentIntent(world, input));
@@ -453,6 +457,19 @@ function disputes(route: Route): void {
         : given<Record<string, string | null>>(
             Object.fromEntries(EVIDENCE_TEXTS.map((name) => [name, texts.unsettable(name)])),
           );
+    texts?.done([
+      'appeal',
+      'cancellation_policy',
+      'customer_communication',
+      'customer_signature',
+      'duplicate_charge_documentation',
+      'enhanced_evidence',
+      'receipt',
+      'refund_policy',
+      'service_documentation',
+      'shipping_documentation',
+      'uncategorized_file',
+    ]);
     const change = { evidence, submit: params.boolean('submit'), metadata: params.metadata() };
     params.done(['intended_submission_method']);
     return updateDispute(world, id, change);
