@@ -34,16 +34,16 @@ export async function raiseAnomaly(tx: Queryable, anomaly: Anomaly): Promise<voi
   });
 }
 
-/** Closes the open anomalies of one kind about one object, once the two sides agree again. */
+/** Closes the open anomalies of some kinds about one object, once the two sides agree again (anomalies_open). */
 export async function resolveAnomalies(
   tx: Queryable,
-  kind: Anomaly['kind'],
+  kinds: Anomaly['kind'][],
   entityId: string,
 ): Promise<void> {
   await tx.query({
     name: 'anomalies.resolve',
     text: `UPDATE anomalies SET resolved_at = clock_timestamp()
-           WHERE kind = $1 AND entity_id = $2 AND resolved_at IS NULL`,
-    values: [kind, entityId],
+           WHERE kind = ANY ($1) AND entity_id = $2 AND resolved_at IS NULL`,
+    values: [kinds, entityId],
   });
 }

@@ -2,6 +2,7 @@ import { recordAudit, STRIPE } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
 import { appendEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
+import type { Change } from '../payments/observe.ts';
 import type { Payment } from '../payments/payment.ts';
 import type { Dispute, DisputeObservation } from './dispute.ts';
 import * as queries from './queries.ts';
@@ -11,26 +12,32 @@ const RESOLVED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 
 
 /**
  * Brings the books to what the provider says of a dispute. The payment must be locked by this transaction. An older
- * answer, or one that says nothing new, changes and writes nothing.
+ * answer, or one that says nothing new, changes nothing and leaves no trace.
  */
 export async function observeDispute(
   tx: Transaction,
   payment: Payment,
   observation: DisputeObservation,
   cause: string,
-): Promise<void> {
+): Promise<Change> {
   const known = await queries.findByStripeId(tx, observation.stripe_dispute_id);
   const resolved = RESOLVED.has(observation.status);
   if (known === undefined) {
     const disputeId = newId('dispute');
     await queries.insert(tx, disputeId, payment, observation, resolved);
     await announce(tx, payment, disputeId, observation, 'opened', cause);
-    return;
+    return 'imported';
   }
-  if (observation.observed_at < known.observed_at || saysNothingNew(known, observation)) return;
+  if (observation.observed_at < known.observed_at) return 'unchanged';
+  if (saysNothingNew(known, observation)) {
+    // An answer that was asked for before this one, and arrives after it, is older even so.
+    await queries.noteObserved(tx, known.dispute_id, observation.observed_at);
+    return 'unchanged';
+  }
   await queries.update(tx, known.dispute_id, observation, resolved);
   const closed = resolved && known.resolved_at === null;
   await announce(tx, payment, known.dispute_id, observation, closed ? 'closed' : 'updated', cause);
+  return 'updated';
 }
 
 function saysNothingNew(known: Dispute, observation: DisputeObservation): boolean {

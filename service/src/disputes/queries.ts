@@ -76,6 +76,15 @@ export async function update(
   });
 }
 
+/** Notes that a dispute was found as it is known, under its payment's lock (primary key). */
+export async function noteObserved(tx: Queryable, disputeId: string, observedAt: Date): Promise<void> {
+  await tx.query({
+    name: 'disputes.note_observed',
+    text: 'UPDATE disputes SET observed_at = $2 WHERE dispute_id = $1',
+    values: [disputeId, observedAt],
+  });
+}
+
 /** A dispute of one brand (primary key). */
 export async function findDispute(
   db: Queryable,

@@ -6,9 +6,12 @@ import { newId } from '../ids.ts';
 import type { Payment, PaymentObservation } from './payment.ts';
 import * as queries from './queries.ts';
 
+/** What an observation has done to the books. */
+export type Change = 'imported' | 'updated' | 'unchanged';
+
 /**
  * Brings the books to what the provider says of a payment and returns it, locked for the rest of the transaction.
- * An answer older than the one already recorded, or one that says nothing new, changes and writes nothing.
+ * An answer older than the one already recorded, or one that says nothing new, changes nothing and leaves no trace.
  *
  * @param cause What made us ask: an event's id, or `backfill`.
  */
@@ -17,13 +20,22 @@ export async function observePayment(
   observation: PaymentObservation,
   cause: string,
 ): Promise<Payment> {
+  return (await followPayment(tx, observation, cause)).payment;
+}
+
+/** As `observePayment`, and says what it has done. */
+export async function followPayment(
+  tx: Transaction,
+  observation: PaymentObservation,
+  cause: string,
+): Promise<{ payment: Payment; change: Change }> {
   const known = await queries.lockByProvider(tx, observation);
   if (known !== undefined) return await applyObservation(tx, known, observation, cause);
 
   const added = await queries.insert(tx, newId('payment'), observation);
   if (added !== undefined) {
     await announce(tx, added, 'payment.imported', cause);
-    return added;
+    return { payment: added, change: 'imported' };
   }
   const addedByAnother = await queries.lockByProvider(tx, observation);
   if (addedByAnother === undefined) throw new Error('A payment shares a charge with another payment intent');
@@ -33,21 +45,26 @@ export async function observePayment(
 /** Locks a payment that is already in the books, known by its intent or charge. */
 export const lockPayment = queries.lockByProvider;
 
-/** Notes that a payment belongs to a subscription, which its own objects at Stripe do not say. */
-export async function linkSubscription(
+/** Notes what the invoice that a payment has paid says of it, which the payment's own objects at Stripe do not. */
+export async function linkInvoice(
   tx: Transaction,
   payment: Payment,
-  subscriptionId: string,
+  invoice: { subscription_id: string | null; order_id: string | null },
   cause: string,
-): Promise<Payment> {
-  if (payment.subscription_id === subscriptionId) return payment;
+): Promise<{ payment: Payment; change: Change }> {
+  const subscriptionId = invoice.subscription_id ?? payment.subscription_id;
+  const orderId = payment.order_id ?? invoice.order_id;
+  if (payment.subscription_id === subscriptionId && payment.order_id === orderId) {
+    return { payment, change: 'unchanged' };
+  }
   const linked = await queries.update(tx, {
     ...payment,
     subscription_id: subscriptionId,
-    mode: 'subscription',
+    order_id: orderId,
+    mode: subscriptionId === null ? 'one_shot' : 'subscription',
   });
   await announce(tx, linked, 'payment.updated', cause);
-  return linked;
+  return { payment: linked, change: 'updated' };
 }
 
 /** Moves the counters of a payment that this transaction has locked. Throws where the books would be overdrawn. */
@@ -58,8 +75,8 @@ async function applyObservation(
   payment: Payment,
   observation: PaymentObservation,
   cause: string,
-): Promise<Payment> {
-  if (observation.observed_at < payment.observed_at) return payment;
+): Promise<{ payment: Payment; change: Change }> {
+  if (observation.observed_at < payment.observed_at) return { payment, change: 'unchanged' };
 
   // What is refunded already cannot be un-captured: the books keep their bound and a person is told.
   const floor = payment.reserved_cents + payment.refunded_cents;
@@ -69,6 +86,8 @@ async function applyObservation(
     ...observation,
     created_at: payment.created_at,
     captured_cents: Math.max(observation.captured_cents, floor),
+    // What an invoice has told stays, where the payment's own objects say nothing.
+    order_id: observation.order_id ?? payment.order_id,
     subscription_id: subscriptionId,
     mode: subscriptionId === null ? 'one_shot' : 'subscription',
     stripe_charge_id: observation.stripe_charge_id ?? payment.stripe_charge_id,
@@ -81,14 +100,18 @@ async function applyObservation(
       entity_id: payment.payment_id,
       details: { captured_cents_at_provider: observation.captured_cents, reserved_and_refunded_cents: floor },
     });
-  } else if (observation.captured_cents > payment.captured_cents) {
-    await resolveAnomalies(tx, 'captured_below_refunds', payment.payment_id);
+  } else {
+    await resolveAnomalies(tx, ['captured_below_refunds'], payment.payment_id);
   }
-  if (saysNothingNew(payment, next)) return payment;
+  if (saysNothingNew(payment, next)) {
+    // An answer that was asked for before this one, and arrives after it, is older even so.
+    await queries.noteObserved(tx, payment.payment_id, observation.observed_at);
+    return { payment: { ...payment, observed_at: observation.observed_at }, change: 'unchanged' };
+  }
 
   const updated = await queries.update(tx, next);
   await announce(tx, updated, 'payment.updated', cause);
-  return updated;
+  return { payment: updated, change: 'updated' };
 }
 
 function saysNothingNew(known: Payment, next: Payment): boolean {

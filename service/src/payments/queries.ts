@@ -93,6 +93,15 @@ export async function update(tx: Queryable, payment: Payment): Promise<Payment> 
   return expectRow(rows);
 }
 
+/** Notes that a locked payment was found as it is known (primary key). */
+export async function noteObserved(tx: Queryable, paymentId: string, observedAt: Date): Promise<void> {
+  await tx.query({
+    name: 'payments.note_observed',
+    text: 'UPDATE payments SET observed_at = $2 WHERE payment_id = $1',
+    values: [paymentId, observedAt],
+  });
+}
+
 /** Moves the counters of a locked payment; the table's check refuses what would exceed what was captured (primary key). */
 export async function moveCounters(
   tx: Queryable,

@@ -95,6 +95,28 @@ export async function update(tx: Queryable, refund: Refund): Promise<void> {
   });
 }
 
+/** Notes that a refund was found as it is known, under its payment's lock (primary key). */
+export async function noteObserved(tx: Queryable, refundId: string, observedAt: Date): Promise<void> {
+  await tx.query({
+    name: 'refunds.note_observed',
+    text: 'UPDATE refunds SET observed_at = $2 WHERE refund_id = $1',
+    values: [refundId, observedAt],
+  });
+}
+
+/** The refunds of a locked payment that count for less than they are, oldest first (refunds_by_payment). */
+export async function findUndercounted(tx: Queryable, paymentId: string): Promise<Refund[]> {
+  const { rows } = await tx.query<Refund>({
+    name: 'refunds.undercounted',
+    text: `SELECT ${COLUMNS} FROM refunds
+           WHERE payment_id = $1 AND counted_cents < amount_cents
+             AND status IN ('awaiting_approval', 'pending', 'requires_action', 'succeeded')
+           ORDER BY created_at, refund_id`,
+    values: [paymentId],
+  });
+  return rows;
+}
+
 export interface Transition extends CounterDeltas {
   refund_id: string;
   payment_id: string;

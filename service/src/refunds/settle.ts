@@ -105,6 +105,7 @@ async function settleRefund(
   observation: RefundObservation,
   options: SettleOptions,
 ): Promise<Settlement> {
+  if (known.payment_id !== payment.payment_id) throw new Error('A refund is settled under another payment');
   if (known.observed_at !== null && observation.observed_at < known.observed_at) return 'unchanged';
   if (observation.amount_cents !== known.amount_cents) {
     await raiseAnomaly(tx, {
@@ -132,6 +133,9 @@ async function settleRefund(
     return 'unchanged';
   }
 
+  // Amount, status and the step between them are agreed on, whatever stood against them before.
+  await resolveAnomalies(tx, ['amount_changed', 'unknown_status', 'transition_not_allowed'], known.refund_id);
+
   const counted = fittingCents(payment, known, status, known.amount_cents);
   if (
     counted.missing_cents > 0 &&
@@ -151,17 +155,43 @@ async function settleRefund(
     observed_at: observation.observed_at,
   };
   const moved = next.status !== known.status || next.counted_cents !== known.counted_cents;
-  if (!moved && saysNothingNew(known, next)) return 'unchanged';
+  if (!moved && saysNothingNew(known, next)) {
+    // An answer that was asked for before this one, and arrives after it, is older even so.
+    await queries.noteObserved(tx, known.refund_id, observation.observed_at);
+    return 'unchanged';
+  }
 
   await queries.update(tx, next);
   if (moved) {
     await recordTransition(tx, payment, known, next, options.cause);
-    if (counted.missing_cents === 0) await resolveAnomalies(tx, 'refunds_exceed_captured', next.refund_id);
+    if (counted.missing_cents === 0) await resolveAnomalies(tx, ['refunds_exceed_captured'], next.refund_id);
     await raiseOverdraft(tx, payment, next, counted.missing_cents);
     return 'moved';
   }
   await announce(tx, payment, next, 'refund.updated', 'refund.updated.v1', { cause: options.cause });
   return 'updated';
+}
+
+/**
+ * Counts what could not be counted before, as far as there is room now: oldest first. The payment must be locked by
+ * this transaction. To be called where room may have appeared: after a capture, or after a refund has given back.
+ *
+ * @param cause What made room: an event's id, or `backfill`.
+ */
+export async function recountRefunds(tx: Transaction, payment: Payment, cause: string): Promise<void> {
+  let room = refundableCents(payment);
+  if (room === 0) return;
+  for (const refund of await queries.findUndercounted(tx, payment.payment_id)) {
+    const added = Math.min(room, refund.amount_cents - refund.counted_cents);
+    if (added === 0) return;
+    room -= added;
+    const next = { ...refund, counted_cents: refund.counted_cents + added };
+    await queries.update(tx, next);
+    await recordTransition(tx, payment, refund, next, cause);
+    // Whatever is still missing is another contradiction than the one that was raised.
+    await resolveAnomalies(tx, ['refunds_exceed_captured'], refund.refund_id);
+    await raiseOverdraft(tx, payment, next, next.amount_cents - next.counted_cents);
+  }
 }
 
 /** How much of a refund's amount fits into what is left of the payment, and how much does not. */

@@ -25,16 +25,19 @@ CREATE INDEX stripe_events_open ON stripe_events (status, received_at) WHERE sta
 
 -- How far each backfill has come, so that one that was killed goes on where it was.
 CREATE TABLE backfills (
-  backfill_id   text COLLATE "C" PRIMARY KEY,
-  since         timestamptz(3) NOT NULL,
-  until         timestamptz(3) NOT NULL,
-  -- The kind of object being read, and the last one of it that is safely in the books.
-  step          text NOT NULL,
+  backfill_id    text COLLATE "C" PRIMARY KEY,
+  -- What was asked for.
+  since          timestamptz(3) NOT NULL,
+  -- What is being read: first from `since` to the start, then what was created while that was read.
+  window_from    timestamptz(3) NOT NULL,
+  window_until   timestamptz(3) NOT NULL,
+  -- The kind of object being read, and the last one of it that is safely in the books (newest first).
+  step           text NOT NULL,
   starting_after text,
-  objects       bigint NOT NULL DEFAULT 0,
-  unmatched     bigint NOT NULL DEFAULT 0,
-  started_at    timestamptz(3) NOT NULL,
-  updated_at    timestamptz(3) NOT NULL,
-  finished_at   timestamptz(3)
+  -- Objects read by kind, and what they did to the books.
+  counts         jsonb NOT NULL,
+  started_at     timestamptz(3) NOT NULL,
+  updated_at     timestamptz(3) NOT NULL,
+  finished_at    timestamptz(3)
 );
 CREATE UNIQUE INDEX backfills_unfinished ON backfills (since) WHERE finished_at IS NULL;

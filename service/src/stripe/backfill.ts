@@ -1,0 +1,283 @@
+import type pg from 'pg';
+import type Stripe from 'stripe';
+import { newId } from '../ids.ts';
+import { bringIn, type Changes } from './apply.ts';
+import {
+  type Answer,
+  type AskDeps,
+  CHARGE_WITH_INTENT,
+  findingOfCharge,
+  findingOfDispute,
+  findingOfInvoicePayment,
+  findingOfRefund,
+  INVOICE_PAYMENTS_WITH_PAYMENT,
+  startAsking,
+  WITH_PAYMENT,
+} from './ask.ts';
+import * as queries from './queries.ts';
+
+/** What is read, in this order: payments first, so that what hangs on them finds them. */
+export const STEPS = ['charges', 'invoice_payments', 'refunds', 'disputes'] as const;
+export type Step = (typeof STEPS)[number];
+
+/** How many objects of each kind were read, and what they did to the books. */
+export interface Counts extends Changes {
+  charges: number;
+  invoice_payments: number;
+  refunds: number;
+  disputes: number;
+  /** Objects that belong to no payment. */
+  unmatched: number;
+}
+
+export interface Progress {
+  step: Step;
+  /** Between 0 and 1, over all steps of the window being read; the end is known because the window is. */
+  done: number;
+  window_from: Date;
+  window_until: Date;
+  counts: Counts;
+}
+
+export interface BackfillOptions {
+  /** Objects created from then on are read. */
+  since: Date;
+  onProgress?: (progress: Progress) => void;
+  /** Stops after the page under way; the same call goes on from there. */
+  signal?: AbortSignal;
+  /** Objects brought into the books at a time. */
+  concurrency?: number;
+}
+
+export interface BackfillResult {
+  backfill_id: string;
+  status: 'finished' | 'stopped';
+  /** Whether it went on where an earlier one had stopped or was killed. */
+  resumed: boolean;
+  since: Date;
+  /** Everything created between `since` and then is in the books; what came after is for the webhooks. */
+  until: Date;
+  counts: Counts;
+}
+
+const PAGE_SIZE = 100;
+const CONCURRENCY = 8;
+/** Windows overlap by this much: Stripe's times have seconds, and its lists may lag a little behind. */
+const OVERLAP_ms = 60_000;
+/** After a window as short as this (without its overlap) nothing is left behind but what the webhooks bring anyway. */
+const SHORT_WINDOW_ms = 60_000;
+
+/** Another backfill is running, in this or another process. */
+export class BackfillRunning extends Error {
+  constructor() {
+    super('Another backfill is running on this database; wait for it to end, or stop it.');
+  }
+}
+
+/**
+ * Pages through what Stripe has since a date and brings it into the books, page by page, with a checkpoint after each.
+ * Killed at any moment, the same call goes on at the last checkpoint; run twice, the second finds nothing new. Safe
+ * beside live webhooks.
+ *
+ * The window that is read is fixed when it is begun, since Stripe's pages run from new to old; what is created
+ * meanwhile is read in further windows, each as long as the one before took, until one spans less than a minute.
+ *
+ * @throws BackfillRunning, and the errors of the SDK and the database: what was read before them is kept
+ */
+export async function backfill(deps: AskDeps, options: BackfillOptions): Promise<BackfillResult> {
+  const guard = await deps.pool.connect();
+  let broken: Error | undefined;
+  // The lock lives and dies with this connection: a process that is killed holds nothing back.
+  guard.on('error', (error) => {
+    broken = error;
+  });
+  try {
+    if (!(await queries.tryLockBackfill(guard))) throw new BackfillRunning();
+    try {
+      return await run(deps, guard, options);
+    } finally {
+      await queries.unlockBackfill(guard).catch((error: Error) => {
+        broken = error;
+      });
+    }
+  } finally {
+    guard.release(broken);
+  }
+}
+
+async function run(deps: AskDeps, guard: pg.PoolClient, options: BackfillOptions): Promise<BackfillResult> {
+  const known = await queries.findUnfinishedBackfill(guard, options.since);
+  let state = known ?? (await start(guard, options.since));
+  const ended = (status: BackfillResult['status']): BackfillResult => ({
+    backfill_id: state.backfill_id,
+    status,
+    resumed: known !== undefined,
+    since: state.since,
+    until: state.window_until,
+    counts: state.counts,
+  });
+  for (;;) {
+    const last = STEPS.length - 1;
+    for (let index = STEPS.indexOf(state.step); index <= last; index += 1) {
+      const step = STEPS[index] ?? state.step;
+      if (step !== state.step) state = { ...state, step, starting_after: null };
+      const completed = await readStep(deps, guard, state, index / STEPS.length, options);
+      state = completed.state;
+      if (!completed.whole) return ended('stopped');
+    }
+    if (state.window_until.getTime() - state.window_from.getTime() <= SHORT_WINDOW_ms + OVERLAP_ms) {
+      await queries.finishBackfill(guard, state);
+      return ended('finished');
+    }
+    state = {
+      ...state,
+      window_from: new Date(state.window_until.getTime() - OVERLAP_ms),
+      window_until: await queries.readDatabaseClock(guard),
+      step: STEPS[0],
+      starting_after: null,
+    };
+    await queries.saveBackfill(guard, state);
+  }
+}
+
+async function start(guard: pg.PoolClient, since: Date): Promise<queries.Backfill> {
+  const state: queries.Backfill = {
+    backfill_id: newId('backfill'),
+    since,
+    window_from: since,
+    window_until: await queries.readDatabaseClock(guard),
+    step: STEPS[0],
+    starting_after: null,
+    counts: {
+      charges: 0,
+      invoice_payments: 0,
+      refunds: 0,
+      disputes: 0,
+      imported: 0,
+      updated: 0,
+      unchanged: 0,
+      unmatched: 0,
+    },
+  };
+  await queries.insertBackfill(guard, state);
+  return state;
+}
+
+/** Reads one kind of object to the end of its window, or until told to stop. */
+async function readStep(
+  deps: AskDeps,
+  guard: pg.PoolClient,
+  begun: queries.Backfill,
+  doneBefore: number,
+  { onProgress, signal, concurrency = CONCURRENCY }: BackfillOptions,
+): Promise<{ state: queries.Backfill; whole: boolean }> {
+  let state = begun;
+  const report = (done: number) =>
+    onProgress?.({
+      step: state.step,
+      done: doneBefore + done / STEPS.length,
+      window_from: state.window_from,
+      window_until: state.window_until,
+      counts: state.counts,
+    });
+  report(0);
+  let asked: Promise<Page> | undefined = ask(deps, state, state.starting_after);
+  while (asked !== undefined) {
+    const page: Page = await asked;
+    const last = page.entries.at(-1);
+    // The next page is on its way while this one is written.
+    asked = page.more && last !== undefined ? ask(deps, state, last.id) : undefined;
+    asked?.catch(() => {});
+    const counts = await bringInPage(deps, state, page, concurrency);
+    state = { ...state, counts, starting_after: last?.id ?? state.starting_after };
+    await queries.saveBackfill(guard, state);
+    report(asked === undefined || last === undefined ? 1 : shareRead(state, last.created_at));
+    if (signal?.aborted === true) return { state, whole: false };
+  }
+  return { state, whole: true };
+}
+
+/** Pages run from the window's end to its beginning. */
+function shareRead({ window_from, window_until }: queries.Backfill, reached: Date): number {
+  const whole = window_until.getTime() - window_from.getTime();
+  const read = window_until.getTime() - reached.getTime();
+  return whole <= 0 ? 1 : Math.min(1, Math.max(0, read / whole));
+}
+
+/** One of Stripe's pages: each object with how to find out what it says of its payment. */
+interface Page {
+  more: boolean;
+  entries: { id: string; created_at: Date; find: () => Promise<Answer> }[];
+}
+
+async function ask(deps: AskDeps, state: queries.Backfill, startingAfter: string | null): Promise<Page> {
+  const { stripe } = deps;
+  const params = {
+    limit: PAGE_SIZE,
+    created: {
+      gte: Math.floor(state.window_from.getTime() / 1000),
+      lte: Math.floor(state.window_until.getTime() / 1000),
+    },
+    ...(startingAfter === null ? {} : { starting_after: startingAfter }),
+  };
+  const context = await startAsking(deps);
+  const listed = (paths: readonly string[]) => ({ ...params, expand: paths.map((path) => `data.${path}`) });
+  switch (state.step) {
+    case 'charges':
+      return page(await stripe.charges.list(listed(CHARGE_WITH_INTENT)), (charge) =>
+        findingOfCharge(deps, charge, context),
+      );
+    case 'invoice_payments':
+      return page(
+        await stripe.invoicePayments.list({ ...listed(INVOICE_PAYMENTS_WITH_PAYMENT), status: 'paid' }),
+        (paid) => findingOfInvoicePayment(deps, paid, context),
+      );
+    case 'refunds':
+      return page(await stripe.refunds.list(listed(WITH_PAYMENT)), (refund) =>
+        findingOfRefund(deps, refund, context),
+      );
+    case 'disputes':
+      return page(await stripe.disputes.list(listed(WITH_PAYMENT)), (dispute) =>
+        findingOfDispute(deps, dispute, context),
+      );
+  }
+}
+
+function page<T extends { id: string; created: number }>(
+  list: Stripe.ApiList<T>,
+  find: (object: T) => Promise<Answer>,
+): Page {
+  return {
+    more: list.has_more,
+    entries: list.data.map((object) => ({
+      id: object.id,
+      created_at: new Date(object.created * 1000),
+      find: () => find(object),
+    })),
+  };
+}
+
+/** Writes a page, a few objects at a time, and returns the counts with it. */
+async function bringInPage(
+  deps: AskDeps,
+  { step, counts }: queries.Backfill,
+  { entries }: Page,
+  concurrency: number,
+): Promise<Counts> {
+  const next: Counts = { ...counts, [step]: counts[step] + entries.length };
+  const queue = entries.values();
+  const work = async () => {
+    for (const entry of queue) {
+      const answer = await entry.find();
+      const changes = typeof answer === 'string' ? answer : await bringIn(deps, answer, 'backfill');
+      if (typeof changes === 'string') next.unmatched += 1;
+      else {
+        next.imported += changes.imported;
+        next.updated += changes.updated;
+        next.unchanged += changes.unchanged;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return next;
+}

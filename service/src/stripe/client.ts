@@ -1,0 +1,122 @@
+import http from 'node:http';
+import https from 'node:https';
+import { setTimeout as wait } from 'node:timers/promises';
+import Stripe from 'stripe';
+
+export interface StripeSettings {
+  /** A secret or restricted key: `sk_…` or `rk_…`. */
+  api_key: string;
+  /** Where Stripe's API is; Stripe's own by default, anything that speaks like it otherwise. */
+  api_base?: string;
+  /** How long one request may take. The SDK's own default is 80 s, too long for a job that others wait behind. */
+  timeout_ms?: number;
+  /** Requests under way at once. */
+  max_connections?: number;
+}
+
+const TIMEOUT_ms = 15_000;
+const MAX_CONNECTIONS = 32;
+const RATE_LIMIT_RETRIES = 6;
+/** A longer wait than this is left to the caller's own retry, so that no worker is held by it. */
+const RATE_LIMIT_LONGEST_WAIT_ms = 10_000;
+const RATE_LIMIT_FIRST_WAIT_ms = 250;
+
+/** The official SDK, with bounded time, no telemetry, and patience where Stripe says "too many requests". */
+export function createStripe(settings: StripeSettings): Stripe {
+  const base = new URL(settings.api_base ?? 'https://api.stripe.com');
+  const secure = base.protocol === 'https:';
+  const agentOptions = { keepAlive: true, maxSockets: settings.max_connections ?? MAX_CONNECTIONS };
+  const agent = secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+  return new Stripe(settings.api_key, {
+    host: base.hostname,
+    port: base.port === '' ? (secure ? 443 : 80) : Number(base.port),
+    protocol: secure ? 'https' : 'http',
+    timeout: settings.timeout_ms ?? TIMEOUT_ms,
+    maxNetworkRetries: 2,
+    telemetry: false,
+    httpClient: patientWithRateLimits(Stripe.createNodeHttpClient(agent)),
+  });
+}
+
+type HttpClient = NonNullable<NonNullable<ConstructorParameters<typeof Stripe>[1]>['httpClient']>;
+
+/**
+ * Repeats what was answered 429, after `Retry-After` where it is given, else after 0.25, 0.5, 1, 2, 4, 8 s with jitter.
+ * The SDK repeats connection errors, 409 and 5xx, but never a 429. Such a request was not carried out, and the
+ * headers stay what they were, so a repeated POST keeps its idempotency key.
+ */
+export function patientWithRateLimits(inner: HttpClient): HttpClient {
+  return {
+    getClientName: () => inner.getClientName(),
+    async makeRequest(...request) {
+      for (let attempt = 0; ; attempt += 1) {
+        const answer = await inner.makeRequest(...request);
+        if (answer.getStatusCode() !== 429 || attempt >= RATE_LIMIT_RETRIES) return answer;
+        const wait_ms = rateLimitWait(answer.getHeaders()['retry-after'], attempt);
+        if (wait_ms > RATE_LIMIT_LONGEST_WAIT_ms) return answer;
+        // Its body must be consumed, or the connection is not free for another request.
+        await answer.toJSON().catch(() => undefined);
+        await wait(wait_ms);
+      }
+    },
+  };
+}
+
+function rateLimitWait(retryAfter: string | string[] | number | undefined, attempt: number): number {
+  const asked_s = Number(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+  // Jitter on top, never below what was asked: many that were refused together must not come back together.
+  if (Number.isFinite(asked_s) && asked_s >= 0)
+    return asked_s * 1000 + Math.random() * RATE_LIMIT_FIRST_WAIT_ms;
+  return RATE_LIMIT_FIRST_WAIT_ms * 2 ** attempt * (0.5 + Math.random() / 2);
+}
+
+/** Whether a key belongs to live mode; undefined where the key does not say so. */
+export function isLiveKey(apiKey: string): boolean | undefined {
+  const mode = /^[a-z]+_(live|test)_/.exec(apiKey)?.[1];
+  return mode === undefined ? undefined : mode === 'live';
+}
+
+export type StripeFailure =
+  /** Stripe does not know the object (any more). */
+  | 'gone'
+  /** Asking again the same way cannot help. */
+  | 'refused'
+  /** Anything that may be better next time: network, time-out, 5xx, 429, a key that is being replaced. */
+  | 'transient';
+
+/** What kind of failure an error of the SDK is; undefined for an error that is not Stripe's. */
+export function stripeFailure(error: unknown): StripeFailure | undefined {
+  if (!(error instanceof Stripe.errors.StripeError)) return undefined;
+  if (error.statusCode === 404) return 'gone';
+  // By status and not by class: a 409 reaches us as a StripeAPIError.
+  return error.statusCode === 400 || error.statusCode === 402 ? 'refused' : 'transient';
+}
+
+const PROBE_MAX_AGE_ms = 10_000;
+const PROBE_TIMEOUT_ms = 3_000;
+
+/**
+ * A probe for readiness: whether Stripe answers and takes the key. Its answer is kept for 10 s and asked for once at a
+ * time, so that it costs Stripe at most one small request in that time. A restricted key that may not read the
+ * balance (403) is still a key that Stripe takes.
+ */
+export function createProbe(stripe: Stripe): () => Promise<boolean> {
+  let known: { answer: Promise<boolean>; until: number } | undefined;
+  return () => {
+    if (known === undefined || known.until < Date.now()) {
+      known = { answer: ask(stripe), until: Date.now() + PROBE_MAX_AGE_ms };
+    }
+    return known.answer;
+  };
+}
+
+async function ask(stripe: Stripe): Promise<boolean> {
+  try {
+    await stripe.balance.retrieve({}, { timeout: PROBE_TIMEOUT_ms, maxNetworkRetries: 0 });
+    return true;
+  } catch (error) {
+    return (
+      error instanceof Stripe.errors.StripeError && (error.statusCode === 403 || error.statusCode === 429)
+    );
+  }
+}

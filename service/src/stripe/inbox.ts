@@ -1,0 +1,162 @@
+import type Stripe from 'stripe';
+import type { Pool } from '../database/pool.ts';
+import { newId } from '../ids.ts';
+import { bringIn } from './apply.ts';
+import { type AskDeps, ask, OBJECT_TYPES, type ObjectType, type Shelved } from './ask.ts';
+import { stripeFailure } from './client.ts';
+import * as queries from './queries.ts';
+
+/** What the inbox keeps of an event's body: ids, type, time, account; never the object itself. */
+export type EventHead = Pick<
+  queries.InboxEvent,
+  'stripe_event_id' | 'event_type' | 'object_type' | 'object_id' | 'livemode' | 'stripe_account_id'
+> & { stripe_created_at: Date };
+
+export interface Receipt {
+  event_id: string;
+  status: 'received' | 'duplicate' | 'ignored' | 'unmatched';
+}
+
+/** Sentences for the shelf; their codes are what they begin with. */
+const SHELVED: Record<Shelved, string> = {
+  gone_at_stripe: 'gone_at_stripe: Stripe no longer knows the object.',
+  connected_account: 'connected_account: The event is of a connected account, whose objects are not ours.',
+  other_mode: 'other_mode: The event is of the other mode (live or test) than our key.',
+  without_payment: 'without_payment: The object belongs to no charge and no payment intent.',
+  nothing_charged: 'nothing_charged: Nothing has been charged yet.',
+};
+
+/**
+ * Stores an event once, with its job where there is something to do, in one transaction. Twice the same event, at the
+ * same moment even, is one row and one job.
+ *
+ * @param live whether our key is of live mode; undefined where it does not say so
+ */
+export async function receiveEvent(
+  pool: Pool,
+  head: EventHead,
+  { live }: { live: boolean | undefined },
+): Promise<Receipt> {
+  const { status, error } = sort(head, live);
+  const eventId = await queries.insertEvent(pool, { event_id: newId('event'), ...head, status, error });
+  if (eventId !== undefined) return { event_id: eventId, status };
+  const knownId = await queries.findEventId(pool, head.stripe_event_id);
+  if (knownId === undefined) throw new Error('An event that is stored already is gone');
+  return { event_id: knownId, status: 'duplicate' };
+}
+
+function sort(
+  head: EventHead,
+  live: boolean | undefined,
+): { status: 'received' | 'ignored' | 'unmatched'; error: string | null } {
+  if (!tellsOfMoney(head)) return { status: 'ignored', error: null };
+  if (head.stripe_account_id !== null) return { status: 'unmatched', error: SHELVED.connected_account };
+  if (live !== undefined && head.livemode !== live) return { status: 'unmatched', error: SHELVED.other_mode };
+  return { status: 'received', error: null };
+}
+
+const EVENT_TYPES = /^(charge|payment_intent|refund)\.|^invoice_payment\.paid$/;
+
+/** By its object and not by its name alone: the object of `charge.refund.updated` is a refund. */
+function tellsOfMoney({ event_type, object_type, object_id }: EventHead): boolean {
+  return object_id !== null && isObjectType(object_type) && EVENT_TYPES.test(event_type);
+}
+
+function isObjectType(type: string | null): type is ObjectType {
+  return OBJECT_TYPES.some((known) => known === type);
+}
+
+/**
+ * Reads what there is to keep of a verified event, or null where it is not one.
+ *
+ * @see https://docs.stripe.com/api/events/object
+ */
+export function readEventHead(event: Stripe.Event): EventHead | null {
+  const body: unknown = event;
+  if (!isRecord(body) || body.object !== 'event' || !isRecord(body.data)) return null;
+  const { id, type, created, livemode, account } = body;
+  const object = body.data.object;
+  if (!isName(id) || !isName(type) || !isSecond(created) || typeof livemode !== 'boolean') return null;
+  if (!isRecord(object) || (account !== undefined && account !== null && !isName(account))) return null;
+  return {
+    stripe_event_id: id,
+    event_type: type,
+    object_type: isName(object.object) ? object.object : null,
+    object_id: isName(object.id) ? object.id : null,
+    livemode,
+    stripe_account_id: account ?? null,
+    stripe_created_at: new Date(created * 1000),
+  };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Ids and types are short and plain; this also keeps what PostgreSQL cannot store out of the inbox. */
+const isName = (value: unknown): value is string =>
+  typeof value === 'string' && /^[\w.-]{1,255}$/.test(value);
+/** Up to the year 9999. */
+const isSecond = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 0 && Number(value) < 253_402_300_800;
+
+export type Outcome = 'processed' | 'ignored' | 'unmatched' | 'failed' | 'retried' | 'already_done';
+
+/** One attempt at an event, as the job queue counts it. */
+export interface Attempt {
+  number: number;
+  last: boolean;
+}
+
+/**
+ * Asks Stripe for the object of an event as it is now and brings what it says into the books, in one transaction with
+ * the event's end: killed at any moment, it is done again without harm.
+ *
+ * @returns what has become of the event
+ * @throws what may be better next time, so that the job is tried again; the last attempt marks the event failed instead
+ */
+export async function processEvent(deps: AskDeps, eventId: string, attempt: Attempt): Promise<Outcome> {
+  const event = await queries.findEvent(deps.pool, eventId);
+  if (event === undefined || event.status !== 'received') return 'already_done';
+  const close = async (status: 'ignored' | 'unmatched' | 'failed', error: string | null) => {
+    await queries.closeEvent(deps.pool, eventId, status, error, attempt.number);
+    return status;
+  };
+  const shelve = async (reason: Shelved) =>
+    reason === 'nothing_charged' ? await close('ignored', null) : await close('unmatched', SHELVED[reason]);
+
+  try {
+    if (event.object_id === null || !isObjectType(event.object_type)) return await close('ignored', null);
+    const answer = await ask(deps, event.object_type, event.object_id);
+    if (typeof answer === 'string') return await shelve(answer);
+    const result = await bringIn(deps, answer, event.stripe_event_id, (tx) =>
+      queries.closeEvent(tx, eventId, 'processed', null, attempt.number),
+    );
+    return typeof result === 'string' ? await shelve(result) : 'processed';
+  } catch (error) {
+    const failure = stripeFailure(error);
+    if (failure === 'gone') return await shelve('gone_at_stripe');
+    const sentence = describeFailure(error);
+    if (failure === 'refused' || attempt.last) return await close('failed', sentence);
+    await queries.noteFailure(deps.pool, eventId, sentence, attempt.number);
+    throw error;
+  }
+}
+
+/** A code and a sentence, without Stripe's or PostgreSQL's own texts, which may quote data. */
+export function describeFailure(error: unknown): string {
+  const details = isRecord(error) ? error : {};
+  const code = isName(details.code) ? ` (${details.code})` : '';
+  switch (stripeFailure(error)) {
+    case 'refused':
+      return `stripe_refused: Stripe refuses the question${code}.`;
+    case 'gone':
+      return SHELVED.gone_at_stripe;
+    case 'transient': {
+      const status = typeof details.statusCode === 'number' ? ` with ${details.statusCode}` : '';
+      return `stripe_unavailable: Stripe did not answer as expected${status}${code}.`;
+    }
+    case undefined:
+      return code === ''
+        ? 'internal_error: The event could not be processed.'
+        : `internal_error: The event could not be processed${code}.`;
+  }
+}

@@ -1,0 +1,265 @@
+import type { Queryable } from '../database/pool.ts';
+import type { Counts, Step } from './backfill.ts';
+
+/** The database's time, by which answers of Stripe are ordered; asked for before Stripe is. */
+export async function readDatabaseClock(db: Queryable): Promise<Date> {
+  const { rows } = await db.query<{ now: Date }>({
+    name: 'stripe.clock',
+    text: 'SELECT clock_timestamp() AS now',
+  });
+  const [row] = rows;
+  if (row === undefined) throw new Error('The database does not tell the time');
+  return row.now;
+}
+
+export type EventStatus = 'received' | 'processed' | 'ignored' | 'unmatched' | 'failed';
+
+/** An event of Stripe's as the inbox keeps it. */
+export interface InboxEvent {
+  event_id: string;
+  stripe_event_id: string;
+  event_type: string;
+  object_type: string | null;
+  object_id: string | null;
+  livemode: boolean;
+  stripe_account_id: string | null;
+  status: EventStatus;
+  error: string | null;
+  stripe_created_at: Date;
+}
+
+/** How often an event is tried. Graphile Worker waits e^1 … e^10 s, then e^10 s (6 h) each: about four days in all. */
+const MAX_ATTEMPTS = 25;
+export const PROCESS_EVENT = 'process_stripe_event';
+
+/**
+ * Stores an event once and, if there is something to do, its job: one statement, so that there is never one without
+ * the other. Undefined where it is stored already (unique stripe_event_id).
+ */
+export async function insertEvent(db: Queryable, event: InboxEvent): Promise<string | undefined> {
+  const { rows } = await db.query<{ event_id: string }>({
+    name: 'stripe_events.insert',
+    text: `WITH stored AS (
+             INSERT INTO stripe_events (event_id, stripe_event_id, event_type, object_type, object_id, livemode,
+                                        stripe_account_id, status, error, stripe_created_at, received_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())
+             ON CONFLICT (stripe_event_id) DO NOTHING
+             RETURNING event_id, status
+           )
+           SELECT event_id,
+                  CASE WHEN status = 'received' THEN
+                    (graphile_worker.add_job('${PROCESS_EVENT}', json_build_object('event_id', event_id),
+                                             job_key => event_id, max_attempts => ${MAX_ATTEMPTS})).id
+                  END AS job_id
+           FROM stored`,
+    values: [
+      event.event_id,
+      event.stripe_event_id,
+      event.event_type,
+      event.object_type,
+      event.object_id,
+      event.livemode,
+      event.stripe_account_id,
+      event.status,
+      event.error,
+      event.stripe_created_at,
+    ],
+  });
+  return rows[0]?.event_id;
+}
+
+/** Our id of an event that is stored already (unique stripe_event_id). */
+export async function findEventId(db: Queryable, stripeEventId: string): Promise<string | undefined> {
+  const { rows } = await db.query<{ event_id: string }>({
+    name: 'stripe_events.by_stripe_id',
+    text: 'SELECT event_id FROM stripe_events WHERE stripe_event_id = $1',
+    values: [stripeEventId],
+  });
+  return rows[0]?.event_id;
+}
+
+/** An event of the inbox (primary key). */
+export async function findEvent(db: Queryable, eventId: string): Promise<InboxEvent | undefined> {
+  const { rows } = await db.query<InboxEvent>({
+    name: 'stripe_events.find',
+    text: `SELECT event_id, stripe_event_id, event_type, object_type, object_id, livemode, stripe_account_id, status,
+                  error, stripe_created_at
+           FROM stripe_events WHERE event_id = $1`,
+    values: [eventId],
+  });
+  return rows[0];
+}
+
+/** Closes an event that is still open; one that another worker has closed stays as it is (primary key). */
+export async function closeEvent(
+  db: Queryable,
+  eventId: string,
+  status: Exclude<EventStatus, 'received'>,
+  error: string | null,
+  attempts: number,
+): Promise<void> {
+  await db.query({
+    name: 'stripe_events.close',
+    text: `UPDATE stripe_events SET status = $2, error = $3, attempts = $4, processed_at = clock_timestamp()
+           WHERE event_id = $1 AND status = 'received'`,
+    values: [eventId, status, error, attempts],
+  });
+}
+
+/** Notes a failure that will be tried again (primary key). */
+export async function noteFailure(
+  db: Queryable,
+  eventId: string,
+  error: string,
+  attempts: number,
+): Promise<void> {
+  await db.query({
+    name: 'stripe_events.note_failure',
+    text: `UPDATE stripe_events SET error = $2, attempts = $3 WHERE event_id = $1 AND status = 'received'`,
+    values: [eventId, error, attempts],
+  });
+}
+
+export interface InboxDepth {
+  status: 'received' | 'unmatched' | 'failed';
+  events: number;
+  /** Age of the oldest of them, in seconds. */
+  oldest_s: number;
+}
+
+/** How much is open, and for how long (stripe_events_open). */
+export async function readInboxDepth(db: Queryable): Promise<InboxDepth[]> {
+  const { rows } = await db.query<InboxDepth>({
+    name: 'stripe_events.depth',
+    text: `SELECT status, count(*) AS events,
+                  extract(epoch FROM clock_timestamp() - min(received_at))::float8 AS oldest_s
+           FROM stripe_events WHERE status IN ('received', 'unmatched', 'failed')
+           GROUP BY status`,
+  });
+  return rows;
+}
+
+/**
+ * Gives back jobs that a worker took and never ended: it was killed. Graphile Worker itself does so after four hours.
+ * One worker holds one job at a time, and none takes as long as this, so nobody who is alive loses one; and if so, an
+ * event that is processed twice changes nothing.
+ */
+export async function releaseAbandonedJobs(db: Queryable, olderThan_s: number): Promise<number> {
+  const { rows } = await db.query<{ released: number }>({
+    name: 'stripe_events.release_abandoned',
+    text: `WITH abandoned AS (
+             SELECT array_agg(DISTINCT locked_by) AS workers, count(*) AS jobs FROM graphile_worker.jobs
+             WHERE locked_at < clock_timestamp() - make_interval(secs => $1)
+           )
+           SELECT jobs AS released, CASE WHEN jobs > 0 THEN graphile_worker.force_unlock_workers(workers) END
+           FROM abandoned`,
+    values: [olderThan_s],
+  });
+  return rows[0]?.released ?? 0;
+}
+
+/** Gives a job to events that are open and have none that could still run (stripe_events_open). */
+export async function enqueueForgotten(db: Queryable, olderThan_s: number): Promise<number> {
+  const { rowCount } = await db.query({
+    name: 'stripe_events.enqueue_forgotten',
+    text: `SELECT (graphile_worker.add_job('${PROCESS_EVENT}', json_build_object('event_id', event_id),
+                                           job_key => event_id, max_attempts => ${MAX_ATTEMPTS})).id
+           FROM stripe_events
+           WHERE status = 'received' AND received_at < clock_timestamp() - make_interval(secs => $1)
+             AND NOT EXISTS (SELECT 1 FROM graphile_worker.jobs
+                             WHERE key = event_id AND attempts < max_attempts)
+           LIMIT 1000`,
+    values: [olderThan_s],
+  });
+  return rowCount ?? 0;
+}
+
+/** A backfill and how far it has come. */
+export interface Backfill {
+  backfill_id: string;
+  since: Date;
+  window_from: Date;
+  window_until: Date;
+  step: Step;
+  starting_after: string | null;
+  counts: Counts;
+}
+
+/** One backfill at a time, whichever process runs it. The number is arbitrary, and this project's only one beside the migrations'. */
+const BACKFILL_LOCK = 7_243_392_746;
+
+/** Takes the lock of backfills for this connection, if nobody has it. */
+export async function tryLockBackfill(connection: Queryable): Promise<boolean> {
+  const { rows } = await connection.query<{ locked: boolean }>({
+    name: 'backfills.try_lock',
+    text: 'SELECT pg_try_advisory_lock($1) AS locked',
+    values: [BACKFILL_LOCK],
+  });
+  return rows[0]?.locked === true;
+}
+
+export async function unlockBackfill(connection: Queryable): Promise<void> {
+  await connection.query({
+    name: 'backfills.unlock',
+    text: 'SELECT pg_advisory_unlock($1)',
+    values: [BACKFILL_LOCK],
+  });
+}
+
+/** The backfill since that moment that has not come to its end (backfills_unfinished). */
+export async function findUnfinishedBackfill(db: Queryable, since: Date): Promise<Backfill | undefined> {
+  const { rows } = await db.query<Backfill>({
+    name: 'backfills.find_unfinished',
+    text: `SELECT backfill_id, since, window_from, window_until, step, starting_after, counts
+           FROM backfills WHERE since = $1 AND finished_at IS NULL`,
+    values: [since],
+  });
+  return rows[0];
+}
+
+export async function insertBackfill(db: Queryable, backfill: Backfill): Promise<void> {
+  await db.query({
+    name: 'backfills.insert',
+    text: `INSERT INTO backfills (backfill_id, since, window_from, window_until, step, starting_after, counts,
+                                  started_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), clock_timestamp())`,
+    values: [
+      backfill.backfill_id,
+      backfill.since,
+      backfill.window_from,
+      backfill.window_until,
+      backfill.step,
+      backfill.starting_after,
+      JSON.stringify(backfill.counts),
+    ],
+  });
+}
+
+/** The checkpoint: everything up to here is in the books (primary key). */
+export async function saveBackfill(db: Queryable, backfill: Backfill): Promise<void> {
+  await db.query({
+    name: 'backfills.save',
+    text: `UPDATE backfills SET window_from = $2, window_until = $3, step = $4, starting_after = $5, counts = $6,
+                                updated_at = clock_timestamp()
+           WHERE backfill_id = $1`,
+    values: [
+      backfill.backfill_id,
+      backfill.window_from,
+      backfill.window_until,
+      backfill.step,
+      backfill.starting_after,
+      JSON.stringify(backfill.counts),
+    ],
+  });
+}
+
+export async function finishBackfill(
+  db: Queryable,
+  { backfill_id }: Pick<Backfill, 'backfill_id'>,
+): Promise<void> {
+  await db.query({
+    name: 'backfills.finish',
+    text: 'UPDATE backfills SET finished_at = clock_timestamp(), updated_at = clock_timestamp() WHERE backfill_id = $1',
+    values: [backfill_id],
+  });
+}
