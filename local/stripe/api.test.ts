@@ -66,7 +66,12 @@ test('what the stand-in does not do is a 501 that names the route', async (t) =>
       'on_behalf_of',
     ],
     [
-      () => stripe.paymentIntents.create({ amount: 100, currency: 'usd', payment_method_types: ['ideal'] }),
+      () =>
+        stripe.paymentIntents.create({
+          amount: 100,
+          currency: 'usd',
+          allowed_payment_method_types: ['ideal'],
+        }),
       'ideal',
     ],
     [() => stripe.disputes.update('dp_1', { evidence: { receipt: 'file_1' } }), 'evidence[receipt]'],

@@ -201,12 +201,11 @@ function paymentIntents(route: Route): void {
         'off_session',
         'on_session',
       ]),
-      payment_method_types: params.list('payment_method_types'),
+      allowed_payment_method_types: params.list('allowed_payment_method_types'),
       return_url: params.string('return_url'),
     });
     params.boolean('off_session');
     params.done([
-      'allowed_payment_method_types',
       'amount_details',
       'application_fee_amount',
       'confirmation_token',
@@ -226,9 +225,9 @@ function paymentIntents(route: Route): void {
       'transfer_data',
       'use_stripe_sdk',
     ]);
-    const other = input.payment_method_types?.find((type) => type !== 'card' && type !== 'link');
+    const other = input.allowed_payment_method_types?.find((type) => type !== 'card' && type !== 'link');
     if (other !== undefined)
-      throw notImplemented('POST', '/v1/payment_intents', `payment_method_types ${other}`);
+      throw notImplemented('POST', '/v1/payment_intents', `the payment method type ${other}`);
     if (!isCurrency(input.currency))
       throw invalidParameter(`Invalid currency: ${input.currency}.`, { param: 'currency' });
     return outcome(createPaymentIntent(world, input));
@@ -272,7 +271,6 @@ function paymentIntents(route: Route): void {
       'payment_method_configuration',
       'payment_method_data',
       'payment_method_options',
-      'payment_method_types',
       'setup_future_usage',
       'shipping',
       'statement_descriptor',
@@ -303,7 +301,6 @@ function paymentIntents(route: Route): void {
       'payment_details',
       'payment_method_data',
       'payment_method_options',
-      'payment_method_types',
       'radar_options',
       'setup_future_usage',
       'shipping',

@@ -26,7 +26,7 @@ export type PaymentIntentInput = {
   statement_descriptor_suffix?: string | null;
   transfer_group?: string | null;
   setup_future_usage?: 'off_session' | 'on_session' | null;
-  payment_method_types?: string[];
+  allowed_payment_method_types?: string[];
   return_url?: string;
 };
 
@@ -47,7 +47,7 @@ export function createPaymentIntent(world: World, input: PaymentIntentInput): Pa
     const intent: Stripe.PaymentIntent = {
       id,
       object: 'payment_intent',
-      allowed_payment_method_types: null,
+      allowed_payment_method_types: input.allowed_payment_method_types ?? null,
       amount: input.amount,
       amount_capturable: 0,
       amount_details: { tip: {} },
@@ -55,7 +55,9 @@ export function createPaymentIntent(world: World, input: PaymentIntentInput): Pa
       application: null,
       application_fee_amount: null,
       automatic_payment_methods:
-        input.payment_method_types === undefined ? { allow_redirects: 'always', enabled: true } : null,
+        input.allowed_payment_method_types === undefined
+          ? { allow_redirects: 'always', enabled: true }
+          : null,
       canceled_at: null,
       cancellation_reason: null,
       capture_method: input.capture_method ?? 'automatic_async',
@@ -84,7 +86,7 @@ export function createPaymentIntent(world: World, input: PaymentIntentInput): Pa
           request_three_d_secure: 'automatic',
         },
       },
-      payment_method_types: input.payment_method_types ?? ['card'],
+      payment_method_types: input.allowed_payment_method_types ?? ['card'],
       payment_record: null,
       processing: null,
       receipt_email: input.receipt_email ?? null,
