@@ -176,6 +176,20 @@ test('history is made in-process at chosen times: thousands of payments, listed 
   assert.equal(standIn.deliverer.list({}).length, 0);
 });
 
+test('ids go on after a restart where they had come to', async (t) => {
+  const databaseFile = join(await directory(t), 'stripe.sqlite');
+  const ids: string[] = [];
+  for (let run = 0; run < 3; run += 1) {
+    const standIn = await startStripe({ databaseFile, apiKey: TEST_KEY, seed: 5 });
+    ids.push((await sdk(standIn).customers.create()).id);
+    await standIn.close();
+  }
+  const { stripe } = await start(t, { seed: 5 });
+  const uninterrupted: string[] = [];
+  for (let index = 0; index < 3; index += 1) uninterrupted.push((await stripe.customers.create()).id);
+  assert.deepEqual(ids, uninterrupted);
+});
+
 test('in-process, an object can be removed as if Stripe had never known it', async (t) => {
   const { standIn, stripe } = await start(t);
   const customer = createCustomer(standIn.world);

@@ -95,27 +95,23 @@ export function addRoutes(http: Pick<Http, 'route'>): void {
 type Route = Http['route'];
 
 function customers(route: Route): void {
-  const unsupported = [
+  const common = [
     'address',
     'balance',
     'business_name',
     'cash_balance',
-    'default_source',
     'individual_name',
     'invoice_prefix',
     'invoice_settings',
     'next_invoice_sequence',
-    'payment_method',
     'preferred_locales',
     'shipping',
     'source',
     'tax',
     'tax_exempt',
-    'tax_id_data',
-    'test_clock',
     'validate',
   ];
-  const read = (params: Params): CustomerInput => {
+  const read = (params: Params, unsupported: string[]): CustomerInput => {
     const input = given<CustomerInput>({
       email: params.unsettable('email'),
       name: params.unsettable('name'),
@@ -123,15 +119,19 @@ function customers(route: Route): void {
       description: params.unsettable('description'),
       metadata: params.metadata(),
     });
-    params.done(unsupported);
+    params.done([...common, ...unsupported]);
     return input;
   };
-  route('POST', '/v1/customers', ({ world, params }) => createCustomer(world, read(params)));
+  route('POST', '/v1/customers', ({ world, params }) =>
+    createCustomer(world, read(params, ['payment_method', 'tax_id_data', 'test_clock'])),
+  );
   route('GET', '/v1/customers/:id', ({ world, params, id }) => {
     params.done();
     return world.store.find('deleted_customer', id)?.body ?? requireCustomer(world, id);
   });
-  route('POST', '/v1/customers/:id', ({ world, params, id }) => updateCustomer(world, id, read(params)));
+  route('POST', '/v1/customers/:id', ({ world, params, id }) =>
+    updateCustomer(world, id, read(params, ['default_source'])),
+  );
   route('DELETE', '/v1/customers/:id', ({ world, params, id }) => {
     params.done();
     return deleteCustomer(world, id);
