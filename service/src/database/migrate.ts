@@ -1,7 +1,10 @@
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runMigrations as migrateJobs } from 'graphile-worker';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
+import type { Queryable } from './pool.ts';
 
 const directory = fileURLToPath(new URL('./migrations', import.meta.url));
 
@@ -28,4 +31,15 @@ export async function migrate(connectionString: string): Promise<void> {
     await client.end();
   }
   await migrateJobs({ connectionString });
+}
+
+const files = readdirSync(directory)
+  .map((file) => basename(file, '.sql'))
+  .sort();
+
+/** The migrations of this version that the database has not seen. A database that has seen more is a newer version's, and fine. */
+export async function pendingMigrations(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>('SELECT name FROM schema_migrations');
+  const done = new Set(rows.map((row) => row.name));
+  return files.filter((file) => !done.has(file));
 }

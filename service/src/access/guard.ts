@@ -1,0 +1,80 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ServiceError } from '../errors.ts';
+import { bearerToken, challenge } from './bearer.ts';
+import { brandOf } from './brand.ts';
+import { IssuerUnavailable, type TokenFacts } from './introspection.ts';
+import { grants, type Principal } from './principal.ts';
+import type { Tokens } from './tokens.ts';
+
+/** The name of the security scheme in the OpenAPI document. */
+export const SCHEME = 'accessToken';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is calling; null where the operation is open to all. */
+    principal: Principal | null;
+  }
+  interface FastifySchema {
+    /** Which scopes it takes: any one of the entries, all scopes of that entry (OpenAPI, Security Requirement). */
+    security?: readonly Record<string, readonly string[]>[];
+  }
+}
+
+/** Scopes for `schema.security`: any one of these opens the operation. */
+export const anyScope = (...scopes: string[]) => scopes.map((scope) => ({ [SCHEME]: [scope] }));
+
+/**
+ * Lets a request through to an operation only with a token that has the scopes which the operation's own OpenAPI `security`
+ * declares. An operation that declares none does not start; `security: []` is declared open.
+ */
+export function guardOperations(app: FastifyInstance, { tokens, defaultBrand }: { tokens: Tokens; defaultBrand: string }): void {
+  app.decorateRequest('principal', null);
+  app.addHook('onRoute', ({ schema, method, url }) => {
+    if (schema?.security === undefined) throw new Error(`${[method].flat().join(', ')} ${url} declares no security`);
+  });
+  app.addHook('onRequest', async (request) => {
+    const security = request.routeOptions.schema?.security;
+    // A request that matched no operation goes on to its 404.
+    if (security === undefined || security.length === 0) return;
+    const facts = await authenticate(request, tokens);
+    const alternatives = security.map((entry) => entry[SCHEME] ?? []);
+    if (!alternatives.some((scopes) => scopes.every((scope) => grants(facts.scopes, scope)))) {
+      const needed = alternatives.map((scopes) => scopes.join(' ')).join(' or ');
+      throw new ServiceError('insufficient_scope', {
+        message: `The access token lacks the scope for this: ${needed}.`,
+        headers: challenge('insufficient_scope', alternatives[0]?.join(' ')),
+      });
+    }
+    const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
+    request.principal = {
+      actor_type: isPerson ? 'user' : 'service',
+      actor_id: facts.sub ?? facts.client_id,
+      client_id: facts.client_id,
+      scopes: facts.scopes,
+      brand_id: brandOf(request.raw, facts.brand, defaultBrand),
+    };
+  });
+}
+
+async function authenticate(request: FastifyRequest, tokens: Tokens): Promise<TokenFacts> {
+  const token = bearerToken(request.raw);
+  let facts: TokenFacts | undefined;
+  try {
+    facts = await tokens.lookUp(token);
+  } catch (error) {
+    if (!(error instanceof IssuerUnavailable)) throw error;
+    throw new ServiceError('service_unavailable', {
+      message: 'Access tokens cannot be checked at the moment: try again in a few seconds.',
+      headers: { 'retry-after': '5' },
+      cause: error,
+    });
+  }
+  if (facts === undefined) throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
+  return facts;
+}
+
+/** Who is calling an operation that is not open to all. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === null) throw new Error('An open operation asked who is calling');
+  return request.principal;
+}

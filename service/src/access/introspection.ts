@@ -1,0 +1,103 @@
+import * as oauth from 'oauth4webapi';
+
+/** What the issuer says of a token (RFC 7662, 2.2), as far as it matters here. */
+export interface TokenFacts {
+  sub: string | undefined;
+  client_id: string;
+  scopes: ReadonlySet<string>;
+  brand: string | undefined;
+  /** Milliseconds since 1970. */
+  expires_at_ms: number;
+}
+
+/** The issuer could not be asked, or did not answer as it should. */
+export class IssuerUnavailable extends Error {}
+
+export interface IssuerOptions {
+  /** Its addresses are found by discovery (RFC 8414, OpenID Connect Discovery). */
+  issuer?: string;
+  /** Where there is no discovery. */
+  introspection_url?: string;
+  client_id: string;
+  client_secret: string;
+  /** What `aud` has to contain; unset: not looked at. */
+  audience?: string;
+}
+
+export interface Issuer {
+  /** The facts about a token that is good now; undefined for any other. Throws IssuerUnavailable. */
+  introspect(token: string): Promise<TokenFacts | undefined>;
+  /** Rejects where the issuer cannot be reached. */
+  reach(): Promise<void>;
+}
+
+const TIMEOUT_MS = 3_000;
+/** A token without `exp` is believed for as long as a cached answer may live. */
+const NO_EXPIRY_MS = 60_000;
+
+/** An OAuth issuer, asked by RFC 7662 with our own client's credentials. Its metadata is asked for once, and again after a failure. */
+export function connectIssuer(options: IssuerOptions): Issuer {
+  const client: oauth.Client = { client_id: options.client_id };
+  const authentication = oauth.ClientSecretBasic(options.client_secret);
+  let metadata: Promise<oauth.AuthorizationServer> | undefined;
+
+  const server = async (): Promise<oauth.AuthorizationServer> => {
+    metadata ??= discover(options);
+    try {
+      return await metadata;
+    } catch (error) {
+      metadata = undefined;
+      throw error;
+    }
+  };
+
+  return {
+    async introspect(token) {
+      try {
+        const as = await server();
+        const response = await oauth.introspectionRequest(as, client, authentication, token, requestOptions(as));
+        return factsOf(await oauth.processIntrospectionResponse(as, client, response), options.audience);
+      } catch (error) {
+        throw new IssuerUnavailable('The issuer did not answer', { cause: error });
+      }
+    },
+    async reach() {
+      await (options.issuer === undefined ? knock(options.introspection_url ?? '') : discover(options));
+    },
+  };
+}
+
+async function discover({ issuer, introspection_url }: IssuerOptions): Promise<oauth.AuthorizationServer> {
+  if (issuer === undefined) return { issuer: introspection_url ?? '', introspection_endpoint: introspection_url ?? '' };
+  const identifier = new URL(issuer);
+  const response = await oauth.discoveryRequest(identifier, requestOptions({ issuer }));
+  const found = await oauth.processDiscoveryResponse(identifier, response);
+  return introspection_url === undefined ? found : { ...found, introspection_endpoint: introspection_url };
+}
+
+/** Any answer will do: somebody is there. */
+async function knock(url: string): Promise<void> {
+  await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' });
+}
+
+/** The settings allow plain http for loopback addresses only. */
+function requestOptions(as: oauth.AuthorizationServer) {
+  const plain = as.issuer.startsWith('http:') || as.introspection_endpoint?.startsWith('http:') === true;
+  return { signal: () => AbortSignal.timeout(TIMEOUT_MS), [oauth.allowInsecureRequests]: plain };
+}
+
+function factsOf(answer: oauth.IntrospectionResponse, audience: string | undefined): TokenFacts | undefined {
+  if (!answer.active) return undefined;
+  if (audience !== undefined && ![answer.aud].flat().includes(audience)) return undefined;
+  const now_ms = Date.now();
+  const expires_at_ms = answer.exp === undefined ? now_ms + NO_EXPIRY_MS : answer.exp * 1_000;
+  if (expires_at_ms <= now_ms) return undefined;
+  const brand = answer.brand;
+  return {
+    sub: answer.sub,
+    client_id: answer.client_id ?? answer.sub ?? 'unknown',
+    scopes: new Set(answer.scope?.split(' ').filter((scope) => scope !== '')),
+    brand: typeof brand === 'string' && brand !== '' ? brand : undefined,
+    expires_at_ms,
+  };
+}

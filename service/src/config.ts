@@ -1,0 +1,171 @@
+import { hkdfSync } from 'node:crypto';
+
+/** Every setting of the service: read once, at the start, from the environment. */
+export interface Config {
+  port: number;
+  host: string;
+  database_url: string;
+  database_pool_size: number;
+  stripe_api_key: string;
+  stripe_api_base: string;
+  stripe_webhook_secrets: string[];
+  oauth_issuer: string | undefined;
+  oauth_introspection_url: string | undefined;
+  oauth_client_id: string;
+  oauth_client_secret: string;
+  oauth_audience: string | undefined;
+  cursor_secrets: string[];
+  default_brand: string;
+  role: Role;
+  log_level: (typeof LOG_LEVELS)[number];
+}
+
+const ROLES = ['all', 'api', 'worker'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+type Role = (typeof ROLES)[number];
+
+/** The start is refused; one sentence a setting, without the values. */
+export class ConfigError extends Error {
+  constructor(problems: string[]) {
+    super(`The settings are not right:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+interface Setting<T> {
+  type: string;
+  meaning: string;
+  /** What it is when unset, for the documentation. Without it the setting is required. */
+  fallback?: string;
+  /** Turns the text into the value, or throws a RangeError that ends the sentence "<NAME> …". */
+  read(text: string): T;
+}
+
+const text = (read: (value: string) => string = (value) => value) => read;
+
+function whole(min: number, max: number) {
+  return (value: string) => {
+    const number = Number(value);
+    if (!/^\d{1,9}$/.test(value) || number < min || number > max) {
+      throw new RangeError(`has to be a whole number from ${min} to ${max}.`);
+    }
+    return number;
+  };
+}
+
+function choice<const T extends string>(choices: readonly T[]) {
+  return (value: string): T => {
+    const found = choices.find((one) => one === value);
+    if (found === undefined) throw new RangeError(`has to be one of: ${choices.join(', ')}.`);
+    return found;
+  };
+}
+
+function list(value: string): string[] {
+  const parts = value.split(',').map((part) => part.trim());
+  if (parts.some((part) => part === '')) throw new RangeError('has an empty part between its commas.');
+  return parts;
+}
+
+/** An address to send secrets to: https, but for this machine itself. */
+function secureUrl(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) throw new RangeError('has to be an https:// address.');
+  if (url.protocol === 'http:' && !['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)) {
+    throw new RangeError('has to be an https:// address (http:// is for this machine itself only).');
+  }
+  return value;
+}
+
+function postgresUrl(value: string): string {
+  if (!URL.canParse(value) || !/^postgres(ql)?:\/\//.test(value)) {
+    throw new RangeError('has to be a postgres:// address, e.g. postgres://user:password@host:5432/payments.');
+  }
+  return value;
+}
+
+function brand(value: string): string {
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(value)) throw new RangeError('has to be 1 to 64 letters, digits, dots, dashes and underscores.');
+  return value;
+}
+
+const SETTINGS = {
+  PORT: { type: 'number', fallback: '8080', meaning: 'Where the service listens; `0` for any free port.', read: whole(0, 65_535) },
+  HOST: { type: 'address', fallback: '0.0.0.0', meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.', read: text() },
+  DATABASE_URL: { type: 'address', meaning: 'PostgreSQL, 15 or later.', read: text(postgresUrl) },
+  DATABASE_POOL_SIZE: { type: 'number', fallback: '16', meaning: 'The most connections of one process, the job queue’s not counted.', read: whole(2, 200) },
+  STRIPE_API_KEY: { type: 'secret', meaning: 'A secret or restricted key (`sk_…`, `rk_…`) that may read charges, payment intents, refunds, disputes and invoices.', read: text() },
+  STRIPE_API_BASE: { type: 'address', fallback: 'https://api.stripe.com', meaning: 'Stripe, or what speaks like it.', read: text(secureUrl) },
+  STRIPE_WEBHOOK_SECRET: { type: 'secret, …', meaning: 'The endpoint’s signing secret (`whsec_…`); several, separated by commas, while one is rotated.', read: list },
+  OAUTH_ISSUER: { type: 'address', fallback: '', meaning: 'The issuer of access tokens; its addresses are found by discovery. This or OAUTH_INTROSPECTION_URL is needed.', read: text(secureUrl) },
+  OAUTH_INTROSPECTION_URL: { type: 'address', fallback: '', meaning: 'Where tokens are introspected (RFC 7662), if the issuer has no discovery.', read: text(secureUrl) },
+  OAUTH_CLIENT_ID: { type: 'text', meaning: 'As whom the service asks the issuer.', read: text() },
+  OAUTH_CLIENT_SECRET: { type: 'secret', meaning: 'The secret of that client.', read: text() },
+  OAUTH_AUDIENCE: { type: 'text', fallback: '', meaning: 'What a token’s `aud` has to contain. Unset: `aud` is not looked at.', read: text() },
+  CURSOR_SECRET: { type: 'secret, …', fallback: '', meaning: 'Signs the cursors of pages; several, separated by commas, while one is rotated: the first signs. Unset: derived from OAUTH_CLIENT_SECRET.', read: list },
+  DEFAULT_BRAND: { type: 'text', fallback: 'default', meaning: 'The brand of what names none.', read: text(brand) },
+  ROLE: { type: ROLES.join(' \\| '), fallback: 'all', meaning: 'What this process does: answer requests, work off the inbox, or both.', read: choice(ROLES) },
+  LOG_LEVEL: { type: LOG_LEVELS.join(' \\| '), fallback: 'info', meaning: 'How much is logged.', read: choice(LOG_LEVELS) },
+} satisfies Record<string, Setting<unknown>>;
+
+type Name = keyof typeof SETTINGS;
+type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['read']>;
+
+/** Reads and checks all settings; throws one ConfigError that names everything that is wrong. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const problems: string[] = [];
+  const values = new Map<Name, unknown>();
+  for (const name of Object.keys(SETTINGS) as Name[]) {
+    const setting: Setting<unknown> = SETTINGS[name];
+    const given = env[name]?.trim() || setting.fallback;
+    if (given === undefined) {
+      problems.push(`${name} is missing. ${setting.meaning}`);
+      continue;
+    }
+    try {
+      values.set(name, given === '' ? undefined : setting.read(given));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      problems.push(`${name} ${error.message}`);
+    }
+  }
+  if (!env.OAUTH_ISSUER?.trim() && !env.OAUTH_INTROSPECTION_URL?.trim()) {
+    problems.push('OAUTH_ISSUER is missing (or OAUTH_INTROSPECTION_URL, where the issuer has no discovery).');
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
+  const optional = <N extends Name>(name: N) => values.get(name) as Value<N> | undefined;
+  return {
+    port: value('PORT'),
+    host: value('HOST'),
+    database_url: value('DATABASE_URL'),
+    database_pool_size: value('DATABASE_POOL_SIZE'),
+    stripe_api_key: value('STRIPE_API_KEY'),
+    stripe_api_base: value('STRIPE_API_BASE'),
+    stripe_webhook_secrets: value('STRIPE_WEBHOOK_SECRET'),
+    oauth_issuer: optional('OAUTH_ISSUER'),
+    oauth_introspection_url: optional('OAUTH_INTROSPECTION_URL'),
+    oauth_client_id: value('OAUTH_CLIENT_ID'),
+    oauth_client_secret: value('OAUTH_CLIENT_SECRET'),
+    oauth_audience: optional('OAUTH_AUDIENCE'),
+    cursor_secrets: optional('CURSOR_SECRET') ?? [deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor')],
+    default_brand: value('DEFAULT_BRAND'),
+    role: value('ROLE'),
+    log_level: value('LOG_LEVEL'),
+  };
+}
+
+/** A secret of its own purpose, the same in every instance (HKDF, RFC 5869). */
+function deriveSecret(secret: string, purpose: string): string {
+  return Buffer.from(hkdfSync('sha256', secret, '', purpose, 32)).toString('base64url');
+}
+
+/** All settings as a Markdown table, for the README. */
+export function settingsTable(): string {
+  const rows = Object.entries(SETTINGS).map(([name, setting]: [string, Setting<unknown>]) => {
+    const fallback = setting.fallback === undefined ? '**required**' : setting.fallback === '' ? '' : `\`${setting.fallback}\``;
+    return `| \`${name}\` | ${setting.type} | ${fallback} | ${setting.meaning} |`;
+  });
+  return ['| setting | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+}

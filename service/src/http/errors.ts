@@ -1,0 +1,70 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isDatabaseUnavailable } from '../database/unavailable.ts';
+import { type ErrorName, errorBody, ServiceError } from '../errors.ts';
+import { explainValidation } from './validation.ts';
+
+const RETRY_AFTER_S = '5';
+
+/** Fastify's own errors, by their code: what a caller did wrong before any route ran. */
+const FRAMEWORK: Record<string, { name: ErrorName; message?: string }> = {
+  FST_ERR_BAD_URL: { name: 'malformed', message: 'The address is not validly encoded.' },
+  FST_ERR_MAX_PARAM_LENGTH: { name: 'uri_too_long' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { name: 'payload_too_large' },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { name: 'unsupported_media_type' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { name: 'malformed', message: 'The body is not as long as Content-Length says.' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { name: 'malformed', message: 'The body is empty; it has to be JSON.' },
+  FST_ERR_CTP_INVALID_JSON_BODY: { name: 'malformed', message: 'The body is not valid JSON.' },
+  FST_ERR_CTP_INVALID_JSON: { name: 'malformed', message: 'The body is not valid JSON.' },
+};
+
+/** Every way to fail, as `{error, message}`. */
+export function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler(answer);
+  app.setNotFoundHandler((request, reply) => answer(new ServiceError('not_found'), request, reply));
+}
+
+/** Turns whatever was thrown into the answer; what nobody expected is logged and answered without details. */
+export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const known = toServiceError(error, request);
+  if (known.status >= 500) request.log.error({ err: known.cause ?? error }, known.message);
+  return reply.code(known.status).headers(known.headers).type('application/json').send(errorBody(known));
+}
+
+function toServiceError(error: unknown, request: FastifyRequest): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const { code, validation, validationContext } = error as Partial<FastifyError>;
+  if (validation !== undefined) return explainValidation(validation, validationContext, request);
+  const framework = code === undefined ? undefined : FRAMEWORK[code];
+  if (framework !== undefined) {
+    return new ServiceError(framework.name, framework.message === undefined ? {} : { message: framework.message });
+  }
+  if (isDatabaseUnavailable(error)) {
+    return new ServiceError('service_unavailable', {
+      message: 'The database is not available at the moment: try again in a few seconds.',
+      headers: { 'retry-after': RETRY_AFTER_S },
+      cause: error,
+    });
+  }
+  return new ServiceError('internal_error', { cause: error });
+}
+
+const UNREADABLE: Record<string, ErrorName> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+/** What is not even HTTP gets the same body, written by hand, since there is no request to answer. */
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const known = new ServiceError(UNREADABLE[error.code ?? ''] ?? 'malformed');
+  const body = JSON.stringify(errorBody(known));
+  socket.end(
+    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,43 @@
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import { SCHEME } from '../access/guard.ts';
+
+const DESCRIPTION = `The refund system of record: every refund a platform ever made, one honest answer for each.
+
+Amounts are integers in the currency's smallest unit. Times are UTC, RFC 3339. Lists come newest first, in pages: the \`Link\` header (RFC 8288) has
+the address of the next one. Every error is \`{"error": "<code>", "message": "<a sentence>"}\`; every answer has an \`X-Request-Id\`.
+
+A scope covers what lies under it: \`admin:refunds\` covers \`admin:refunds.read\`. A token that is bound to a brand sees that brand only; one that is not may
+name a brand in \`X-Brand-Id\`.`;
+
+/** Collects the declared operations into one OpenAPI 3.1 document. */
+export async function describeOperations(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'payments', version: '1.0.0', description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
+      tags: [
+        { name: 'refunds', description: 'What went back.' },
+        { name: 'payments', description: 'What was paid, and what is left of it.' },
+        { name: 'disputes', description: 'What was contested.' },
+        { name: 'webhooks', description: 'What Stripe tells us.' },
+        { name: 'operations', description: 'For those who run the service.' },
+      ],
+      components: {
+        securitySchemes: {
+          [SCHEME]: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'An OAuth 2.1 access token; the names beside it are its scopes. RFC 6750.',
+          },
+        },
+      },
+    },
+  });
+}
+
+/** Serves the document at `/openapi.json`, and at `/reference` as pages to read (Scalar, from its npm bundle: it works offline). */
+export async function serveReference(app: FastifyInstance): Promise<void> {
+  const open = { schema: { hide: true, security: [] } };
+  app.get('/openapi.json', open, async () => app.swagger());
+}

@@ -1,0 +1,53 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type TSchema, Type } from 'typebox';
+import type { Page, PageKey } from '../database/page.ts';
+import type { Cursors, Question } from './cursor.ts';
+
+/** The parameters that every list takes. */
+export const pagingParameters = {
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'How many at the most.' }),
+  cursor: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 512, description: 'Where to go on, as the `Link` header of the page before says.' }),
+  ),
+} satisfies Record<string, TSchema>;
+
+/** Said of the answer of every list. */
+export const linkHeader = {
+  Link: Type.String({
+    description: 'RFC 8288: the address of the next page with `rel="next"`; absent on the last.',
+  }),
+};
+
+interface Paging {
+  limit: number;
+  cursor?: string;
+}
+
+/**
+ * Reads one page: the cursor to keys, the rows, and the `Link` header to the next page. The body stays what the page of the
+ * API reference says it is.
+ */
+export async function servePage<Row extends { created_at: Date }>(
+  { request, reply, cursors }: { request: FastifyRequest; reply: FastifyReply; cursors: Cursors },
+  question: Question,
+  { limit, cursor }: Paging,
+  idOf: (row: Row) => string,
+  read: (at: { after: PageKey | undefined; limit: number }) => Promise<Page<Row>>,
+): Promise<Row[]> {
+  const after = cursor === undefined ? undefined : cursors.decode(question, cursor);
+  const { rows, more } = await read({ after, limit });
+  const last = rows.at(-1);
+  if (more && last !== undefined) {
+    const next = cursors.encode(question, { created_at: last.created_at, id: idOf(last) });
+    reply.header('link', `<${addressWith(request, next)}>; rel="next"`);
+  }
+  return rows;
+}
+
+/** The request's own address with another cursor: what was asked, as it was asked. */
+function addressWith(request: FastifyRequest, cursor: string): string {
+  const [path = '', query = ''] = request.raw.url?.split('?', 2) ?? [];
+  const parameters = new URLSearchParams(query);
+  parameters.set('cursor', cursor);
+  return `${path}?${parameters}`;
+}
