@@ -141,9 +141,9 @@ test('an observation that says nothing new writes nothing', async () => {
 
 test('an answer that was asked for earlier than the recorded one is dropped', async () => {
   const ch = charge();
+  const earlier = tick();
   await pay(ch, 10_000);
   const id = `re_${ch}`;
-  const earlier = tick();
   await refund(ch, { stripe_refund_id: id, status: 'succeeded', observed_at: tick() });
   assert.equal(
     await refund(ch, { stripe_refund_id: id, status: 'failed', observed_at: earlier }),
