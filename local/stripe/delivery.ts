@@ -255,6 +255,10 @@ export function createDeliverer(world: World, faults: Faults, options: DeliveryO
     signature: string,
   ): Promise<{ status: number | null; error: string | null }> {
     return new Promise((resolve) => {
+      if (!URL.canParse(url)) {
+        resolve({ status: null, error: `${url} is not an address` });
+        return;
+      }
       const target = new URL(url);
       const secure = target.protocol === 'https:';
       const request = (secure ? https : http).request(

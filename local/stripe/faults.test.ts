@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import Stripe from 'stripe';
 import { createFaults } from './faults.ts';
 import { createLimiter } from './limiter.ts';
-import { pay, refusal, sdk, start } from './testing.ts';
+import { pay, receiver, refusal, sdk, start } from './testing.ts';
 
 const header = (fault: string) => ({ headers: { 'Stripe-Standin-Fault': fault } });
 
@@ -91,6 +91,26 @@ test('slow: the answer comes that much later', async (t) => {
   const before_ms = performance.now();
   await stripe.customers.create({}, header('slow=120'));
   assert.ok(performance.now() - before_ms >= 119);
+});
+
+test('slow_after: the webhooks are there before the answer is', async (t) => {
+  const { stripe } = await start(t);
+  const inbox = await receiver(t);
+  await stripe.webhookEndpoints.create({ url: inbox.url, enabled_events: ['refund.created'] });
+  const { charge } = await pay(stripe);
+  let answered = false;
+  const refunding = stripe.refunds
+    .create({ charge }, { idempotencyKey: 'k', ...header('slow_after=1500') })
+    .then((refund) => {
+      answered = true;
+      return refund;
+    });
+  while (inbox.received.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(answered, false);
+  const [one] = inbox.received;
+  assert.ok(one?.event.type === 'refund.created');
+  assert.equal((await refusal(stripe.refunds.create({ charge }, { idempotencyKey: 'k' }))).statusCode, 409);
+  assert.equal((await refunding).id, one.event.data.object.id);
 });
 
 test('an unknown fault in the header is refused, not ignored', async (t) => {

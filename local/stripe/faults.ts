@@ -8,7 +8,8 @@ import { createRandom, type Random } from './random.ts';
  * - `error_500_after`: it happens, the answer is 500, and that 500 is what the idempotency key replays;
  * - `rate_limit_429`: nothing happens;
  * - `reset_before`, `reset_after`: the connection is reset;
- * - `slow`: it happens `ms` later (the idempotency key is in use meanwhile).
+ * - `slow`: it happens `ms` later (the idempotency key is in use meanwhile);
+ * - `slow_after`: it happens at once, with its webhooks, and the answer comes `ms` later.
  */
 export const FAULT_KINDS = [
   'timeout_before',
@@ -19,6 +20,7 @@ export const FAULT_KINDS = [
   'reset_before',
   'reset_after',
   'slow',
+  'slow_after',
 ] as const;
 type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -35,7 +37,7 @@ export type FaultRule = {
   /** Chance in [0, 1] for each matching request; drawn from `seed`. */
   probability?: number;
   seed?: number;
-  /** For `slow`: milliseconds. Default 1000. */
+  /** For `slow` and `slow_after`: milliseconds. Default 1000. */
   ms?: number;
 };
 

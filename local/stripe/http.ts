@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { errorBody, notImplemented, StripeFailure } from './errors.ts';
 import { expandAnswer } from './expand.ts';
@@ -184,7 +185,8 @@ export function createHttp(deps: HttpDeps): Http {
         : hasStatus(error) && error.statusCode < 500
           ? new StripeFailure(error.statusCode, { type: 'invalid_request_error', message: error.message })
           : serverError(false);
-    if (failure.status === 500) console.error(error);
+    // Only what nobody intended: an injected 500 is a StripeFailure.
+    if (!(error instanceof StripeFailure) && failure.status === 500) console.error(error);
     sendFailure(request, reply, failure);
   });
 
@@ -299,9 +301,10 @@ export function createHttp(deps: HttpDeps): Http {
           try {
             const replayed =
               key === undefined ? undefined : findAnswer(world, key, concretePath, fingerprint(form));
-            if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
+            if (fault?.kind === 'slow') await pause(fault.ms ?? 1000);
             const served = replayed === undefined ? serve(method, handler, request, form, fault) : undefined;
             if (served !== undefined && method !== 'GET') deps.afterEffect();
+            if (fault?.kind === 'slow_after') await pause(fault.ms ?? 1000);
             if (fault?.kind === 'timeout_after') {
               if (key !== undefined) inUse.delete(key);
               return await neverAnswer(request, reply);

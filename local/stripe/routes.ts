@@ -527,7 +527,7 @@ function knownTypes(world: World, prefix: string): string[] {
 function webhookEndpoints(route: Route): void {
   const url = (params: Params): string | undefined => {
     const text = params.string('url');
-    if (text !== undefined && !/^https?:\/\/.+/.test(text))
+    if (text !== undefined && (!/^https?:\/\/.+/.test(text) || !URL.canParse(text)))
       throw invalidParameter('Invalid URL: An explicit scheme (such as https) must be provided.', {
         code: 'url_invalid',
         param: 'url',

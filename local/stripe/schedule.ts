@@ -1,3 +1,4 @@
+import { StripeFailure } from './errors.ts';
 import type { World } from './world.ts';
 
 /** What happens by itself, later. Each action is a function of the object's id. */
@@ -44,7 +45,14 @@ export function runDue(world: World, actions: DueActions, until_ms: number): num
     world.store.sql('DELETE FROM due WHERE seq = ?').run(Number(row.seq));
     if (action !== undefined) {
       const detail = JSON.parse(String(row.detail)) as Record<string, unknown>;
-      world.clock.at(Number(row.due_at_ms), () => action(world, String(row.object_id), detail));
+      try {
+        world.store.transaction(() =>
+          world.clock.at(Number(row.due_at_ms), () => action(world, String(row.object_id), detail)),
+        );
+      } catch (error) {
+        // The object has moved on in the meantime, and what was due no longer applies to it.
+        if (!(error instanceof StripeFailure)) throw error;
+      }
     }
     done += 1;
   }

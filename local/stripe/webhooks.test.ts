@@ -242,6 +242,8 @@ test('an endpoint needs an address with a scheme and the events that it wants', 
   const { stripe } = await start(t);
   const scheme = await refusal(stripe.webhookEndpoints.create({ url: 'example.com', enabled_events: ['*'] }));
   assert.deepEqual([scheme.code, scheme.param], ['url_invalid', 'url']);
+  const port = await refusal(stripe.webhookEndpoints.create({ url: 'http://a:b:c/', enabled_events: ['*'] }));
+  assert.equal(port.code, 'url_invalid');
 });
 
 test('events are listed by type, by types and by time, and end after 30 days', async (t) => {
