@@ -112,8 +112,10 @@ export function createProbe(stripe: Stripe): () => Promise<boolean> {
 
 async function ask(stripe: Stripe): Promise<boolean> {
   try {
-    await stripe.balance.retrieve({}, { timeout: PROBE_TIMEOUT_ms, maxNetworkRetries: 0 });
-    return true;
+    const answered = stripe.balance.retrieve({}, { timeout: PROBE_TIMEOUT_ms, maxNetworkRetries: 0 });
+    // While Stripe says 429 the client waits and asks again; a probe does not wait for that.
+    const late = wait(PROBE_TIMEOUT_ms, false, { ref: false });
+    return (await Promise.race([answered, late])) !== false;
   } catch (error) {
     return (
       error instanceof Stripe.errors.StripeError && (error.statusCode === 403 || error.statusCode === 429)

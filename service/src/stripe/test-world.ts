@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import fastify from 'fastify';
+import fastify, { type FastifyBaseLogger } from 'fastify';
 import pino from 'pino';
 import { createWebhookEndpoint } from '../../../local/stripe/resources/webhook_endpoints.ts';
 import { type StripeStandIn, type StripeStandInOptions, startStripe } from '../../../local/stripe/server.ts';
 import { assertBooksBalance } from '../../../test/support/books.ts';
 import { createTestDatabase } from '../../../test/support/database.ts';
 import { createPool, type Pool } from '../database/pool.ts';
+import { answerErrors } from '../http/errors.ts';
 import type { AskDeps } from './ask.ts';
 import { createStripe } from './client.ts';
 import { stripeWebhook } from './webhook.ts';
@@ -47,7 +48,8 @@ export async function createTestWorld(
   const stripe = createStripe({ api_key: API_KEY, api_base: standIn.url });
   const logged: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(line) });
-  const app = fastify({ loggerInstance: log });
+  const app = fastify({ loggerInstance: log as FastifyBaseLogger });
+  answerErrors(app);
   await app.register(stripeWebhook({ pool, secrets: ['whsec_of_another_endpoint', SECRET], live: false }));
   const address = await app.listen({ host: '127.0.0.1', port: 0 });
   const webhookUrl = `${address}/v1/webhooks/stripe`;

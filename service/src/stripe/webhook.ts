@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import Stripe from 'stripe';
 import { Type } from 'typebox';
 import type { Pool } from '../database/pool.ts';
+import { ServiceError } from '../errors.ts';
 import { readEventHead, receiveEvent } from './inbox.ts';
 
 export interface WebhookDeps {
@@ -52,7 +53,9 @@ export function stripeWebhook({ pool, secrets, live }: WebhookDeps): FastifyPlug
       async (request) => {
         const event = verify(request.body, request.headers['stripe-signature'], secrets);
         const head = event === null ? null : readEventHead(event);
-        if (head === null) throw refusal(400, 'validation_error', 'The body is not an event of Stripe.');
+        if (head === null) {
+          throw new ServiceError('malformed', { message: 'The body is not an event of Stripe.' });
+        }
         const receipt = await receiveEvent(pool, head, { live });
         return {
           event_id: receipt.event_id,
@@ -79,13 +82,5 @@ function verify(
       if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) return null;
     }
   }
-  throw refusal(
-    401,
-    'invalid_signature',
-    'The Stripe-Signature header does not match the body, or is too old.',
-  );
-}
-
-function refusal(statusCode: number, code: string, message: string): Error {
-  return Object.assign(new Error(message), { statusCode, code });
+  throw new ServiceError('invalid_signature');
 }
