@@ -29,13 +29,9 @@ test('everything that was answered before a kill -9 is there after the next star
     const standIn = await startStripe({ databaseFile: ${JSON.stringify(databaseFile)}, apiKey: ${JSON.stringify(TEST_KEY)} });
     console.log(standIn.port);
   `;
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   t.after(() => child.kill('SIGKILL'));
   const [port] = (await once(createInterface(child.stdout), 'line')) as [string];
   const before = new Stripe(TEST_KEY, { host: '127.0.0.1', port, protocol: 'http', maxNetworkRetries: 0 });

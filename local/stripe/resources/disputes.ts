@@ -113,7 +113,6 @@ export function openDispute(world: World, input: DisputeInput): Stripe.Dispute {
     world.store.insert('dispute', dispute, {
       charge: charge.id,
       payment_intent: idOf(charge.payment_intent),
-      status: dispute.status,
     });
     world.store.update('charge', { ...charge, disputed: true });
     emitEvent(world, 'charge.dispute.created', dispute);
@@ -127,12 +126,8 @@ export function openDispute(world: World, input: DisputeInput): Stripe.Dispute {
 
 /** The bank takes the whole sum, so what is still on its way to the customer is stopped. */
 function failPendingRefunds(world: World, charge: string): void {
-  for (const row of world.store.list('refund', {
-    where: { charge, status: 'pending' },
-    created: {},
-    limit: 100,
-  }))
-    failRefund(world, row.id, 'charge_for_pending_refund_disputed');
+  for (const row of world.store.list('refund', { where: { charge }, created: {}, limit: 1000 }))
+    if (row.body.status === 'pending') failRefund(world, row.id, 'charge_for_pending_refund_disputed');
 }
 
 const withdraw = (world: World, dispute: Stripe.Dispute) =>
@@ -190,7 +185,7 @@ export function setDisputeStatus(world: World, id: string, status: DisputeStatus
           description: `Chargeback reversal for ${idOf(dispute.charge)}`,
         }),
       ];
-    world.store.update('dispute', changed, { status });
+    world.store.update('dispute', changed);
     if (escalates) {
       emitEvent(world, 'charge.dispute.funds_withdrawn', changed);
       failPendingRefunds(world, idOf(dispute.charge) ?? '');
@@ -238,7 +233,7 @@ export function updateDispute(
     };
     const previous = difference(dispute, changed);
     if (previous === undefined) return dispute;
-    world.store.update('dispute', changed, { status: changed.status });
+    world.store.update('dispute', changed);
     emitEvent(world, 'charge.dispute.updated', changed, previous);
     return changed;
   });

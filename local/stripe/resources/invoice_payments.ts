@@ -151,6 +151,6 @@ function createInvoice(
     total_taxes: [],
     webhooks_delivered_at: now,
   };
-  world.store.insert('invoice', invoice, { customer, status: 'paid' });
+  world.store.insert('invoice', invoice, { customer });
   return invoice;
 }

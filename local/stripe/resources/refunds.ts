@@ -127,7 +127,6 @@ function insertRefund(world: World, refund: Stripe.Refund): void {
     customer: idOf(refund.customer),
     payment_intent: idOf(refund.payment_intent),
     charge: idOf(refund.charge),
-    status: refund.status,
   });
 }
 
@@ -229,7 +228,7 @@ export function requireRefund(world: World, id: string): Stripe.Refund {
 function save(world: World, before: Stripe.Refund, after: Stripe.Refund): Stripe.Refund {
   const previous = difference(before, after);
   if (previous === undefined) return before;
-  world.store.update('refund', after, { status: after.status });
+  world.store.update('refund', after);
   emitEvent(world, 'refund.updated', after, previous);
   emitEvent(world, 'charge.refund.updated', after, previous);
   return after;
