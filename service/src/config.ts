@@ -70,7 +70,8 @@ function list(value: string): string[] {
 /** An address to send secrets to: https, but for this machine itself. */
 function secureUrl(value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) throw new RangeError('has to be an https:// address.');
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    throw new RangeError('has to be an https:// address.');
   if (url.protocol === 'http:' && !['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)) {
     throw new RangeError('has to be an https:// address (http:// is for this machine itself only).');
   }
@@ -79,43 +80,111 @@ function secureUrl(value: string): string {
 
 function postgresUrl(value: string): string {
   if (!URL.canParse(value) || !/^postgres(ql)?:\/\//.test(value)) {
-    throw new RangeError('has to be a postgres:// address, e.g. postgres://user:password@host:5432/payments.');
+    throw new RangeError(
+      'has to be a postgres:// address, e.g. postgres://user:password@host:5432/payments.',
+    );
   }
   return value;
 }
 
 function brand(value: string): string {
-  if (!/^[A-Za-z0-9._-]{1,64}$/.test(value)) throw new RangeError('has to be 1 to 64 letters, digits, dots, dashes and underscores.');
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(value))
+    throw new RangeError('has to be 1 to 64 letters, digits, dots, dashes and underscores.');
   return value;
 }
 
 const SETTINGS = {
-  PORT: { type: 'number', fallback: '8080', meaning: 'Where the service listens; `0` for any free port.', read: whole(0, 65_535) },
-  HOST: { type: 'address', fallback: '0.0.0.0', meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.', read: text() },
+  PORT: {
+    type: 'number',
+    fallback: '8080',
+    meaning: 'Where the service listens; `0` for any free port.',
+    read: whole(0, 65_535),
+  },
+  HOST: {
+    type: 'address',
+    fallback: '0.0.0.0',
+    meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.',
+    read: text(),
+  },
   DATABASE_URL: { type: 'address', meaning: 'PostgreSQL, 15 or later.', read: text(postgresUrl) },
-  DATABASE_POOL_SIZE: { type: 'number', fallback: '16', meaning: 'The most connections of one process, the job queue’s not counted.', read: whole(2, 200) },
-  STRIPE_API_KEY: { type: 'secret', meaning: 'A secret or restricted key (`sk_…`, `rk_…`) that may read charges, payment intents, refunds, disputes and invoices.', read: text() },
-  STRIPE_API_BASE: { type: 'address', fallback: 'https://api.stripe.com', meaning: 'Stripe, or what speaks like it.', read: text(secureUrl) },
-  STRIPE_WEBHOOK_SECRET: { type: 'secret, …', meaning: 'The endpoint’s signing secret (`whsec_…`); several, separated by commas, while one is rotated.', read: list },
-  OAUTH_ISSUER: { type: 'address', fallback: '', meaning: 'The issuer of access tokens; its addresses are found by discovery. This or OAUTH_INTROSPECTION_URL is needed.', read: text(secureUrl) },
-  OAUTH_INTROSPECTION_URL: { type: 'address', fallback: '', meaning: 'Where tokens are introspected (RFC 7662), if the issuer has no discovery.', read: text(secureUrl) },
+  DATABASE_POOL_SIZE: {
+    type: 'number',
+    fallback: '16',
+    meaning: 'The most connections of one process, the job queue’s not counted.',
+    read: whole(2, 200),
+  },
+  STRIPE_API_KEY: {
+    type: 'secret',
+    meaning:
+      'A secret or restricted key (`sk_…`, `rk_…`) that may read charges, payment intents, refunds, disputes and invoices.',
+    read: text(),
+  },
+  STRIPE_API_BASE: {
+    type: 'address',
+    fallback: 'https://api.stripe.com',
+    meaning: 'Stripe, or what speaks like it.',
+    read: text(secureUrl),
+  },
+  STRIPE_WEBHOOK_SECRET: {
+    type: 'secret, …',
+    meaning: 'The endpoint’s signing secret (`whsec_…`); several, separated by commas, while one is rotated.',
+    read: list,
+  },
+  OAUTH_ISSUER: {
+    type: 'address',
+    fallback: '',
+    meaning:
+      'The issuer of access tokens; its addresses are found by discovery. This or OAUTH_INTROSPECTION_URL is needed.',
+    read: text(secureUrl),
+  },
+  OAUTH_INTROSPECTION_URL: {
+    type: 'address',
+    fallback: '',
+    meaning: 'Where tokens are introspected (RFC 7662), if the issuer has no discovery.',
+    read: text(secureUrl),
+  },
   OAUTH_CLIENT_ID: { type: 'text', meaning: 'As whom the service asks the issuer.', read: text() },
   OAUTH_CLIENT_SECRET: { type: 'secret', meaning: 'The secret of that client.', read: text() },
-  OAUTH_AUDIENCE: { type: 'text', fallback: '', meaning: 'What a token’s `aud` has to contain. Unset: `aud` is not looked at.', read: text() },
-  CURSOR_SECRET: { type: 'secret, …', fallback: '', meaning: 'Signs the cursors of pages; several, separated by commas, while one is rotated: the first signs. Unset: derived from OAUTH_CLIENT_SECRET.', read: list },
-  DEFAULT_BRAND: { type: 'text', fallback: 'default', meaning: 'The brand of what names none.', read: text(brand) },
-  ROLE: { type: ROLES.join(' \\| '), fallback: 'all', meaning: 'What this process does: answer requests, work off the inbox, or both.', read: choice(ROLES) },
-  LOG_LEVEL: { type: LOG_LEVELS.join(' \\| '), fallback: 'info', meaning: 'How much is logged.', read: choice(LOG_LEVELS) },
+  OAUTH_AUDIENCE: {
+    type: 'text',
+    fallback: '',
+    meaning: 'What a token’s `aud` has to contain. Unset: `aud` is not looked at.',
+    read: text(),
+  },
+  CURSOR_SECRET: {
+    type: 'secret, …',
+    fallback: '',
+    meaning:
+      'Signs the cursors of pages; several, separated by commas, while one is rotated: the first signs. Unset: derived from OAUTH_CLIENT_SECRET.',
+    read: list,
+  },
+  DEFAULT_BRAND: {
+    type: 'text',
+    fallback: 'default',
+    meaning: 'The brand of what names none.',
+    read: text(brand),
+  },
+  ROLE: {
+    type: ROLES.join(' \\| '),
+    fallback: 'all',
+    meaning: 'What this process does: answer requests, work off the inbox, or both.',
+    read: choice(ROLES),
+  },
+  LOG_LEVEL: {
+    type: LOG_LEVELS.join(' \\| '),
+    fallback: 'info',
+    meaning: 'How much is logged.',
+    read: choice(LOG_LEVELS),
+  },
 } satisfies Record<string, Setting<unknown>>;
 
 type Name = keyof typeof SETTINGS;
 type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['read']>;
 
-/** Reads and checks all settings; throws one ConfigError that names everything that is wrong. */
-export function readConfig(env: NodeJS.ProcessEnv): Config {
+function readValues(env: NodeJS.ProcessEnv, names: readonly Name[]): { problems: string[]; values: Map<Name, unknown> } {
   const problems: string[] = [];
   const values = new Map<Name, unknown>();
-  for (const name of Object.keys(SETTINGS) as Name[]) {
+  for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
     const given = env[name]?.trim() || setting.fallback;
     if (given === undefined) {
@@ -129,6 +198,27 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       problems.push(`${name} ${error.message}`);
     }
   }
+  return { problems, values };
+}
+
+/** What a command beside the service needs of its settings: where the books and Stripe are, not who may call. */
+export function readBackfillConfig(
+  env: NodeJS.ProcessEnv,
+): Pick<Config, 'database_url' | 'stripe_api_key' | 'stripe_api_base' | 'default_brand'> {
+  const { problems, values } = readValues(env, ['DATABASE_URL', 'STRIPE_API_KEY', 'STRIPE_API_BASE', 'DEFAULT_BRAND']);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
+  return {
+    database_url: value('DATABASE_URL'),
+    stripe_api_key: value('STRIPE_API_KEY'),
+    stripe_api_base: value('STRIPE_API_BASE'),
+    default_brand: value('DEFAULT_BRAND'),
+  };
+}
+
+/** Reads and checks all settings; throws one ConfigError that names everything that is wrong. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const { problems, values } = readValues(env, Object.keys(SETTINGS) as Name[]);
   if (!env.OAUTH_ISSUER?.trim() && !env.OAUTH_INTROSPECTION_URL?.trim()) {
     problems.push('OAUTH_ISSUER is missing (or OAUTH_INTROSPECTION_URL, where the issuer has no discovery).');
   }
@@ -149,7 +239,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     oauth_client_id: value('OAUTH_CLIENT_ID'),
     oauth_client_secret: value('OAUTH_CLIENT_SECRET'),
     oauth_audience: optional('OAUTH_AUDIENCE'),
-    cursor_secrets: optional('CURSOR_SECRET') ?? [deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor')],
+    cursor_secrets: optional('CURSOR_SECRET') ?? [
+      deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor'),
+    ],
     default_brand: value('DEFAULT_BRAND'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
@@ -164,7 +256,12 @@ function deriveSecret(secret: string, purpose: string): string {
 /** All settings as a Markdown table, for the README. */
 export function settingsTable(): string {
   const rows = Object.entries(SETTINGS).map(([name, setting]: [string, Setting<unknown>]) => {
-    const fallback = setting.fallback === undefined ? '**required**' : setting.fallback === '' ? '' : `\`${setting.fallback}\``;
+    const fallback =
+      setting.fallback === undefined
+        ? '**required**'
+        : setting.fallback === ''
+          ? ''
+          : `\`${setting.fallback}\``;
     return `| \`${name}\` | ${setting.type} | ${fallback} | ${setting.meaning} |`;
   });
   return ['| setting | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');

@@ -73,9 +73,7 @@ export async function assertBooksBalance(db: Queryable): Promise<void> {
 }
 
 /** How many rows the tables have that only grow: equal before and after where nothing new was said. */
-export async function countTraces(
-  db: Queryable,
-): Promise<{
+export async function countTraces(db: Queryable): Promise<{
   payments: number;
   refunds: number;
   disputes: number;

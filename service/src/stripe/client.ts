@@ -92,33 +92,22 @@ export function stripeFailure(error: unknown): StripeFailure | undefined {
   return error.statusCode === 400 || error.statusCode === 402 ? 'refused' : 'transient';
 }
 
-const PROBE_MAX_AGE_ms = 10_000;
-const PROBE_TIMEOUT_ms = 3_000;
+const KNOCK_TIMEOUT_ms = 3_000;
 
 /**
- * A probe for readiness: whether Stripe answers and takes the key. Its answer is kept for 10 s and asked for once at a
- * time, so that it costs Stripe at most one small request in that time. A restricted key that may not read the
- * balance (403) is still a key that Stripe takes.
+ * Whether Stripe answers and takes the key, asked by the smallest request there is.
+ *
+ * @throws where it does not within 3 s. A restricted key that may not read the balance (403) is taken nonetheless.
  */
-export function createProbe(stripe: Stripe): () => Promise<boolean> {
-  let known: { answer: Promise<boolean>; until: number } | undefined;
-  return () => {
-    if (known === undefined || known.until < Date.now()) {
-      known = { answer: ask(stripe), until: Date.now() + PROBE_MAX_AGE_ms };
-    }
-    return known.answer;
-  };
-}
-
-async function ask(stripe: Stripe): Promise<boolean> {
-  try {
-    const answered = stripe.balance.retrieve({}, { timeout: PROBE_TIMEOUT_ms, maxNetworkRetries: 0 });
-    // While Stripe says 429 the client waits and asks again; a probe does not wait for that.
-    const late = wait(PROBE_TIMEOUT_ms, false, { ref: false });
-    return (await Promise.race([answered, late])) !== false;
-  } catch (error) {
-    return (
-      error instanceof Stripe.errors.StripeError && (error.statusCode === 403 || error.statusCode === 429)
-    );
-  }
+export async function knock(stripe: Stripe): Promise<void> {
+  const answered = stripe.balance
+    .retrieve({}, { timeout: KNOCK_TIMEOUT_ms, maxNetworkRetries: 0 })
+    .catch((error: unknown) => {
+      if (!(error instanceof Stripe.errors.StripePermissionError)) throw error;
+    });
+  // While Stripe says 429 the client waits and asks again; a knock does not wait for that.
+  const late = wait(KNOCK_TIMEOUT_ms, undefined, { ref: false }).then(() => {
+    throw new Error('Stripe does not answer in time');
+  });
+  await Promise.race([answered, late]);
 }

@@ -9,7 +9,7 @@ import { createPool, type Pool } from '../database/pool.ts';
 import { answerErrors } from '../http/errors.ts';
 import type { AskDeps } from './ask.ts';
 import { createStripe } from './client.ts';
-import { stripeWebhook } from './webhook.ts';
+import { webhookRoutes } from './webhook.ts';
 import { startWorker } from './worker.ts';
 
 export const API_KEY = 'sk_test_a_key_of_a_test';
@@ -50,7 +50,7 @@ export async function createTestWorld(
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(line) });
   const app = fastify({ loggerInstance: log as FastifyBaseLogger });
   answerErrors(app);
-  await app.register(stripeWebhook({ pool, secrets: ['whsec_of_another_endpoint', SECRET], live: false }));
+  webhookRoutes(app, { pool, secrets: ['whsec_of_another_endpoint', SECRET], live: false });
   const address = await app.listen({ host: '127.0.0.1', port: 0 });
   const webhookUrl = `${address}/v1/webhooks/stripe`;
   const deps: AskDeps = { pool, stripe, default_brand: 'house' };

@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import Stripe from 'stripe';
 import { Type } from 'typebox';
 import type { Pool } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
+import { errorResponses, json } from '../http/schemas.ts';
 import { readEventHead, receiveEvent } from './inbox.ts';
 
 export interface WebhookDeps {
@@ -19,7 +20,7 @@ const BODY_LIMIT_bytes = 1024 * 1024;
 
 const Received = Type.Object({
   event_id: Type.String({ description: 'Our id of the event.' }),
-  stripe_event_id: Type.String(),
+  stripe_event_id: Type.String({ description: "Stripe's id of it." }),
   event_type: Type.String(),
   status: Type.Enum(['received', 'duplicate', 'ignored', 'unmatched'], {
     description:
@@ -27,13 +28,20 @@ const Received = Type.Object({
   }),
 });
 
+const example = {
+  event_id: 'event_01m831h89dfztrtq6mga01mbmf',
+  stripe_event_id: 'evt_3PgafyB7WZ01zgkW0sjxsAJo',
+  event_type: 'refund.updated',
+  status: 'received',
+};
+
 /**
- * `POST /v1/webhooks/stripe`. Public, since Stripe has no token: the signature over the raw body is what is believed.
- * A plugin of its own, so that its way of reading bodies is no other route's. A duplicate is answered 200, as any other
+ * `POST /v1/webhooks/stripe`. Open, since Stripe has no token: the signature over the raw body is what is believed. In a
+ * context of its own, so that its way of reading bodies is no other route's. A duplicate is answered 200, as any other
  * status makes Stripe deliver again for three days and then switch the endpoint off.
  */
-export function stripeWebhook({ pool, secrets, live }: WebhookDeps): FastifyPluginAsync {
-  return async (app: FastifyInstance) => {
+export function webhookRoutes(parent: FastifyInstance, { pool, secrets, live }: WebhookDeps): void {
+  parent.register(async (app) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.post(
@@ -44,10 +52,13 @@ export function stripeWebhook({ pool, secrets, live }: WebhookDeps): FastifyPlug
           operationId: 'receiveStripeEvent',
           summary: 'Receive an event from Stripe',
           description:
-            'Stores the event once and answers; the object that it tells of is asked for at Stripe afterwards.',
+            'Takes an event signed with `Stripe-Signature`, stores it once and answers; the object that it tells of is asked for at Stripe afterwards.',
           tags: ['webhooks'],
           security: [],
-          response: { 200: Received },
+          response: {
+            200: json('Stored, now or before', Received, example),
+            ...errorResponses(400, 401, 413, 500, 503),
+          },
         },
       },
       async (request) => {
@@ -65,7 +76,7 @@ export function stripeWebhook({ pool, secrets, live }: WebhookDeps): FastifyPlug
         };
       },
     );
-  };
+  });
 }
 
 /** The event of a body that one of the secrets has signed; null where it is signed and not an event. */

@@ -1,7 +1,9 @@
 import { Logger, run, type TaskList } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
+import { Registry } from 'prom-client';
 import type { AskDeps } from './ask.ts';
-import { describeFailure, type Outcome, processEvent } from './inbox.ts';
+import { describeFailure, processEvent } from './inbox.ts';
+import { measureInbox } from './metrics.ts';
 import { enqueueForgotten, PROCESS_EVENT, releaseAbandonedJobs } from './queries.ts';
 
 export interface WorkerDeps extends AskDeps {
@@ -10,8 +12,8 @@ export interface WorkerDeps extends AskDeps {
   log: Log;
   /** Jobs under way at once. */
   concurrency?: number;
-  /** Told of every event that was taken up, e.g. to count it. */
-  onOutcome?: (outcome: Outcome, duration_ms: number) => void;
+  /** Where the worker counts what it does, and shows how deep the inbox is. */
+  registry?: Registry;
 }
 
 export interface RunningWorker {
@@ -31,6 +33,7 @@ const SHUTDOWN_TIMEOUT_ms = 10_000;
 /** Works through the inbox, beside any number of others, until stopped. */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { log, pool } = deps;
+  const count = measureInbox(deps.registry ?? new Registry(), pool);
   const tasks: TaskList = {
     [PROCESS_EVENT]: async (payload, { job }) => {
       const eventId = readEventId(payload);
@@ -40,11 +43,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       try {
         const outcome = await processEvent(deps, eventId, attempt);
         const duration_ms = Math.round(performance.now() - started);
-        deps.onOutcome?.(outcome, duration_ms);
+        count(outcome, duration_ms);
         log[outcome === 'failed' ? 'error' : 'info']({ ...entry, outcome, duration_ms }, 'stripe event');
       } catch (error) {
         const failure = describeFailure(error);
-        deps.onOutcome?.('retried', Math.round(performance.now() - started));
+        count('retried', performance.now() - started);
         log.warn({ ...entry, outcome: 'retried', failure }, 'stripe event');
         // The queue keeps and logs the message of what is thrown: the original's may quote data.
         throw new Error(failure);
