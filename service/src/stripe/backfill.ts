@@ -36,6 +36,8 @@ export interface Progress {
   done: number;
   window_from: Date;
   window_until: Date;
+  /** Whether an earlier backfill, stopped or killed, goes on. */
+  resumed: boolean;
   counts: Counts;
 }
 
@@ -121,7 +123,8 @@ async function run(deps: AskDeps, guard: pg.PoolClient, options: BackfillOptions
     for (let index = STEPS.indexOf(state.step); index <= last; index += 1) {
       const step = STEPS[index] ?? state.step;
       if (step !== state.step) state = { ...state, step, starting_after: null };
-      const completed = await readStep(deps, guard, state, index / STEPS.length, options);
+      const before = { done: index / STEPS.length, resumed: known !== undefined };
+      const completed = await readStep(deps, guard, state, before, options);
       state = completed.state;
       if (!completed.whole) return ended('stopped');
     }
@@ -168,14 +171,15 @@ async function readStep(
   deps: AskDeps,
   guard: pg.PoolClient,
   begun: queries.Backfill,
-  doneBefore: number,
+  before: Pick<Progress, 'done' | 'resumed'>,
   { onProgress, signal, concurrency = CONCURRENCY }: BackfillOptions,
 ): Promise<{ state: queries.Backfill; whole: boolean }> {
   let state = begun;
   const report = (done: number) =>
     onProgress?.({
       step: state.step,
-      done: doneBefore + done / STEPS.length,
+      done: before.done + done / STEPS.length,
+      resumed: before.resumed,
       window_from: state.window_from,
       window_until: state.window_until,
       counts: state.counts,
@@ -215,7 +219,7 @@ async function ask(deps: AskDeps, state: queries.Backfill, startingAfter: string
   const params = {
     limit: PAGE_SIZE,
     created: {
-      gte: Math.floor(state.window_from.getTime() / 1000),
+      gte: Math.max(0, Math.floor(state.window_from.getTime() / 1000)),
       lte: Math.floor(state.window_until.getTime() / 1000),
     },
     ...(startingAfter === null ? {} : { starting_after: startingAfter }),

@@ -92,6 +92,24 @@ export function stripeFailure(error: unknown): StripeFailure | undefined {
   return error.statusCode === 400 || error.statusCode === 402 ? 'refused' : 'transient';
 }
 
+/** What to tell an operator of an error of the SDK, in a sentence; undefined for an error that is not Stripe's. */
+export function explainStripe(error: unknown): string | undefined {
+  if (!(error instanceof Stripe.errors.StripeError)) return undefined;
+  const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
+  switch (error.statusCode) {
+    case undefined:
+      return 'Stripe cannot be reached: look at STRIPE_API_BASE and the network.';
+    case 401:
+      return `Stripe does not take STRIPE_API_KEY${request}.`;
+    case 403:
+      return `STRIPE_API_KEY may not read what is needed: charges, payment intents, refunds, disputes, invoices${request}.`;
+    case 429:
+      return `Stripe says "too many requests"${request}.`;
+    default:
+      return `Stripe answered with ${error.statusCode}${request}.`;
+  }
+}
+
 const KNOCK_TIMEOUT_ms = 3_000;
 
 /**
