@@ -37,8 +37,9 @@ const NO_EXPIRY_MS = 60_000;
 
 /** An OAuth issuer, asked by RFC 7662 with our own client's credentials. Its metadata is asked for once, and again after a failure. */
 export function connectIssuer(options: IssuerOptions): Issuer {
-  const client: oauth.Client = { client_id: options.client_id };
-  const authentication = oauth.ClientSecretBasic(options.client_secret);
+  const { audience, client_id, client_secret } = options;
+  const client: oauth.Client = { client_id };
+  const authentication = oauth.ClientSecretBasic(client_secret);
   let metadata: Promise<oauth.AuthorizationServer> | undefined;
 
   const server = async (): Promise<oauth.AuthorizationServer> => {
@@ -55,8 +56,9 @@ export function connectIssuer(options: IssuerOptions): Issuer {
     async introspect(token) {
       try {
         const as = await server();
-        const response = await oauth.introspectionRequest(as, client, authentication, token, requestOptions(as));
-        return factsOf(await oauth.processIntrospectionResponse(as, client, response), options.audience);
+        const options = requestOptions(as.introspection_endpoint ?? as.issuer);
+        const response = await oauth.introspectionRequest(as, client, authentication, token, options);
+        return factsOf(await oauth.processIntrospectionResponse(as, client, response), audience);
       } catch (error) {
         throw new IssuerUnavailable('The issuer did not answer', { cause: error });
       }
@@ -68,9 +70,14 @@ export function connectIssuer(options: IssuerOptions): Issuer {
 }
 
 async function discover({ issuer, introspection_url }: IssuerOptions): Promise<oauth.AuthorizationServer> {
-  if (issuer === undefined) return { issuer: introspection_url ?? '', introspection_endpoint: introspection_url ?? '' };
+  if (issuer === undefined)
+    return { issuer: introspection_url ?? '', introspection_endpoint: introspection_url ?? '' };
   const identifier = new URL(issuer);
-  const response = await oauth.discoveryRequest(identifier, requestOptions({ issuer }));
+  const ask = (algorithm: 'oidc' | 'oauth2') =>
+    oauth.discoveryRequest(identifier, { ...requestOptions(issuer), algorithm });
+  let response = await ask('oidc');
+  // An issuer of plain OAuth has its metadata at another address (RFC 8414, 5).
+  if (response.status === 404) response = await ask('oauth2');
   const found = await oauth.processDiscoveryResponse(identifier, response);
   return introspection_url === undefined ? found : { ...found, introspection_endpoint: introspection_url };
 }
@@ -80,15 +87,21 @@ async function knock(url: string): Promise<void> {
   await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' });
 }
 
-/** The settings allow plain http for loopback addresses only. */
-function requestOptions(as: oauth.AuthorizationServer) {
-  const plain = as.issuer.startsWith('http:') || as.introspection_endpoint?.startsWith('http:') === true;
-  return { signal: () => AbortSignal.timeout(TIMEOUT_MS), [oauth.allowInsecureRequests]: plain };
+const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];
+
+/** Our credentials go in the clear to this machine only, whatever the issuer's metadata says. */
+function requestOptions(address: string) {
+  const { protocol, hostname } = new URL(address);
+  return {
+    signal: () => AbortSignal.timeout(TIMEOUT_MS),
+    [oauth.allowInsecureRequests]: protocol === 'http:' && LOOPBACK.includes(hostname),
+  };
 }
 
 function factsOf(answer: oauth.IntrospectionResponse, audience: string | undefined): TokenFacts | undefined {
   if (!answer.active) return undefined;
   if (audience !== undefined && ![answer.aud].flat().includes(audience)) return undefined;
+  if (answer.exp !== undefined && typeof answer.exp !== 'number') throw new TypeError('exp is not a number');
   const now_ms = Date.now();
   const expires_at_ms = answer.exp === undefined ? now_ms + NO_EXPIRY_MS : answer.exp * 1_000;
   if (expires_at_ms <= now_ms) return undefined;
