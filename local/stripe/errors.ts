@@ -97,3 +97,31 @@ export function notImplemented(method: string, path: string, what?: string): Str
     { 'stripe-should-retry': 'false' },
   );
 }
+
+/** 500 `api_error`. `stored`: the idempotency key keeps it, and sending the key again is of no use. */
+export const serverError = (stored: boolean) =>
+  new StripeFailure(
+    500,
+    {
+      type: 'api_error',
+      message:
+        'Sorry! There was an error while processing your request. We have been notified of the problem.',
+    },
+    stored,
+    // Stripe says so with a stored 500: sending the key again would only replay it.
+    stored ? { 'stripe-should-retry': 'false' } : {},
+  );
+
+/** 429, as above Stripe's rate limit. */
+export const rateLimited = () =>
+  new StripeFailure(
+    429,
+    {
+      type: 'invalid_request_error',
+      code: 'rate_limit',
+      message:
+        'Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits.',
+    },
+    false,
+    { 'retry-after': '1', 'stripe-rate-limited-reason': 'global-rate' },
+  );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { addRoutes } from './routes.ts';
+import { addRoutes } from './routes/routes.ts';
 
 const document = readFileSync(new URL('./FIDELITY.md', import.meta.url), 'utf8');
 

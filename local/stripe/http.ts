@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { errorBody, notImplemented, StripeFailure } from './errors.ts';
+import { authenticate } from './authentication.ts';
+import { errorBody, notImplemented, rateLimited, StripeFailure, serverError } from './errors.ts';
 import { expandAnswer } from './expand.ts';
 import { type FaultRule, type Faults, faultOfHeader } from './faults.ts';
 import { type Form, type Params, parseForm, readParams } from './forms.ts';
@@ -38,9 +38,12 @@ export type HttpDeps = {
   afterEffect: () => void;
 };
 
+/** Adds a route with everything that all routes share. */
+export type Route = (method: 'GET' | 'POST' | 'DELETE', path: string, handler: Handler) => void;
+
 export type Http = {
   app: FastifyInstance;
-  route(method: 'GET' | 'POST' | 'DELETE', path: string, handler: Handler): void;
+  route: Route;
   /** Requests per route since the start, e.g. `{'POST /v1/refunds': 12}`. */
   calls: Map<string, number>;
   limiter: Limiter;
@@ -48,70 +51,6 @@ export type Http = {
 
 /** Under this name `calls` counts what the rate limit refused. */
 const RATE_LIMITED = 'rate limited';
-
-const sameText = (a: string, b: string): boolean => {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
-};
-
-/** The API key of a request: Bearer, or HTTP Basic with the key as the user name. */
-function keyOf(header: string | undefined): string | undefined {
-  const [scheme, value] = header?.split(' ') ?? [];
-  if (value === undefined || value === '') return undefined;
-  if (scheme?.toLowerCase() === 'bearer') return value;
-  if (scheme?.toLowerCase() === 'basic') return Buffer.from(value, 'base64').toString().split(':')[0];
-  return undefined;
-}
-
-function authenticate(apiKey: string, header: string | undefined): StripeFailure | undefined {
-  const key = keyOf(header);
-  if (key !== undefined && sameText(key, apiKey)) return undefined;
-  const headers = { 'www-authenticate': 'Basic realm="Stripe"' };
-  if (key === undefined || key === '')
-    return new StripeFailure(
-      401,
-      {
-        type: 'invalid_request_error',
-        message:
-          "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.",
-      },
-      false,
-      headers,
-    );
-  const masked = `${key.slice(0, 8)}${'*'.repeat(Math.max(0, key.length - 12))}${key.length > 12 ? key.slice(-4) : ''}`;
-  return new StripeFailure(
-    401,
-    { type: 'invalid_request_error', message: `Invalid API Key provided: ${masked}` },
-    false,
-    headers,
-  );
-}
-
-const serverError = (stored: boolean) =>
-  new StripeFailure(
-    500,
-    {
-      type: 'api_error',
-      message:
-        'Sorry! There was an error while processing your request. We have been notified of the problem.',
-    },
-    stored,
-    // Stripe says so with a stored 500: sending the key again would only replay it.
-    stored ? { 'stripe-should-retry': 'false' } : {},
-  );
-
-const rateLimited = () =>
-  new StripeFailure(
-    429,
-    {
-      type: 'invalid_request_error',
-      code: 'rate_limit',
-      message:
-        'Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits.',
-    },
-    false,
-    { 'retry-after': '1', 'stripe-rate-limited-reason': 'global-rate' },
-  );
 
 /** The Fastify app with everything that all routes share: ids, the API key, forms, idempotency, faults, errors. */
 export function createHttp(deps: HttpDeps): Http {

@@ -2,7 +2,7 @@ import { addControl } from './control.ts';
 import { createDeliverer, type Deliverer, type DeliveryOptions } from './delivery.ts';
 import { createFaults, type FaultRule, type Faults, type WebhookFaultRule } from './faults.ts';
 import { createHttp } from './http.ts';
-import { addRoutes } from './routes.ts';
+import { addRoutes } from './routes/routes.ts';
 import { catchUp, prune } from './time.ts';
 import { type Delays, openWorld, type World } from './world.ts';
 
