@@ -7,6 +7,7 @@ import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { announceServer } from './support/database.ts';
 import { startTestServer } from './support/server.ts';
+import { watch } from './support/watchdog.ts';
 
 const USAGE = `node test/run.ts [unit | file …]
   (nothing)   every test
@@ -16,8 +17,9 @@ TEST_DATABASE_URL names a PostgreSQL to use instead of the one that comes throug
 
 const BESIDE = ['service/src/**/*.test.ts', 'local/**/*.test.ts', 'cli/**/*.test.ts'];
 const ACROSS = ['test/**/*.test.ts'];
-/** A file that takes longer hangs: something was started in it and not stopped. */
-const FILE_TIMEOUT_ms = 300_000;
+/** No single test takes longer. */
+const TEST_TIMEOUT_ms = 300_000;
+const LIMITS = { silence_ms: TEST_TIMEOUT_ms + 30_000, ending_ms: 30_000 };
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -47,12 +49,18 @@ interface Outcome {
 async function runFiles(files: string[], signal: AbortSignal): Promise<Outcome> {
   const outcome: Outcome = { passed: 0, failed: 0 };
   const empty: string[] = [];
+  const hang = new AbortController();
+  let hanging: string[] = [];
   const tests = run({
     files: files.map((file) => resolve(root, file)),
     cwd: root,
     concurrency: availableParallelism(),
-    timeout: FILE_TIMEOUT_ms,
-    signal,
+    timeout: TEST_TIMEOUT_ms,
+    signal: AbortSignal.any([signal, hang.signal]),
+  });
+  const stopWatching = watch(tests, LIMITS, (files) => {
+    hanging = files;
+    hang.abort(new Error('It hangs'));
   });
   tests.on('test:summary', ({ file, counts }) => {
     if (file !== undefined) return;
@@ -66,8 +74,13 @@ async function runFiles(files: string[], signal: AbortSignal): Promise<Outcome> 
   const report = tests.compose(spec);
   report.pipe(process.stdout, { end: false });
   await finished(report, { writable: false });
+  stopWatching();
   for (const name of empty) console.log(`✖ ${name} holds no test`);
-  return { passed: outcome.passed - empty.length, failed: outcome.failed + empty.length };
+  for (const file of hanging) console.log(`✖ ${file} does not end: it started something and did not stop it`);
+  return {
+    passed: outcome.passed - empty.length,
+    failed: outcome.failed + empty.length,
+  };
 }
 
 async function main(words: string[]): Promise<number> {

@@ -54,6 +54,27 @@ async function signIn(
   sendHtml(response, 200, signInPage(request.url ?? '', clientName, PEOPLE));
 }
 
+function readTokenRequest(json: string): TokenRequest {
+  const body: unknown = JSON.parse(json);
+  if (typeof body !== 'object' || body === null) throw new TokenRequestError('The body must be an object.');
+  const kinds = {
+    scope: 'string',
+    brand: 'string',
+    as: 'string',
+    audience: 'string',
+    expires_in_s: 'number',
+  };
+  for (const [name, value] of Object.entries(body)) {
+    const kind = Object.entries(kinds).find(([known]) => known === name)?.[1];
+    if (kind === undefined) {
+      throw new TokenRequestError(`Unknown: ${name}. Known are: ${Object.keys(kinds).join(', ')}.`);
+    }
+    // biome-ignore lint/suspicious/useValidTypeof: the kinds are listed above
+    if (typeof value !== kind) throw new TokenRequestError(`${name} must be a ${kind}.`);
+  }
+  return body;
+}
+
 async function mint(
   issuer: IssuerProvider,
   controlSecret: string,
@@ -71,8 +92,7 @@ async function mint(
     return;
   }
   try {
-    const body = JSON.parse(await text(request)) as TokenRequest;
-    sendJson(response, 200, await mintToken(issuer, body));
+    sendJson(response, 200, await mintToken(issuer, readTokenRequest(await text(request))));
   } catch (error) {
     if (!(error instanceof TokenRequestError || error instanceof SyntaxError)) throw error;
     sendJson(response, 400, { error: 'invalid_request', message: error.message });

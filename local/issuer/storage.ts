@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
@@ -40,10 +40,10 @@ function parse(row: Record<string, unknown> | undefined): AdapterPayload | undef
  */
 export function openStorage(directory: string | undefined): Storage {
   const path = directory === undefined ? ':memory:' : join(directory, 'issuer.sqlite');
+  // Holds tokens, as good as money until they expire. SQLite gives its journal the permissions that it finds.
+  if (directory !== undefined) closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path);
   database.exec(SCHEMA);
-  // Holds tokens, as good as money until they expire. SQLite gives its journal the same permissions.
-  if (directory !== undefined) chmodSync(path, 0o600);
   database.prepare('DELETE FROM artifacts WHERE expires_at < ?').run(now_s());
 
   const upsert = database.prepare(
