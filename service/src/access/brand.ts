@@ -1,14 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../errors.ts';
+import type { Principal } from './principal.ts';
 
 /** The brand of a call: the token's; else `X-Brand-Id`; else the default one. */
 export function brandOf(
   request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
   tokenBrand: string | undefined,
   defaultBrand: string,
-): string {
+): Pick<Principal, 'brand_id' | 'brand_is_default'> {
   const asked = request.headers['x-brand-id'];
-  if (asked === undefined) return tokenBrand ?? defaultBrand;
+  if (asked === undefined) {
+    return { brand_id: tokenBrand ?? defaultBrand, brand_is_default: tokenBrand === undefined };
+  }
   if (typeof asked !== 'string' || !/^[A-Za-z0-9._-]{1,64}$/.test(asked)) {
     throw new ServiceError('malformed', {
       field: 'X-Brand-Id',
@@ -16,5 +19,5 @@ export function brandOf(
     });
   }
   if (tokenBrand !== undefined && tokenBrand !== asked) throw new ServiceError('forbidden');
-  return asked;
+  return { brand_id: asked, brand_is_default: false };
 }

@@ -27,10 +27,16 @@ export const anyScope = (...scopes: string[]) => scopes.map((scope) => ({ [SCHEM
  * Lets a request through to an operation only with a token that has the scopes which the operation's own OpenAPI `security`
  * declares. An operation that declares none does not start; `security: []` is declared open.
  */
-export function guardOperations(app: FastifyInstance, { tokens, defaultBrand }: { tokens: Tokens; defaultBrand: string }): void {
+export function guardOperations(
+  app: FastifyInstance,
+  { tokens, defaultBrand }: { tokens: Tokens; defaultBrand: string },
+): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', ({ schema, method, url }) => {
-    if (schema?.security === undefined) throw new Error(`${[method].flat().join(', ')} ${url} declares no security`);
+    // The pages of the reference are no operations; nothing of the API may hide like them.
+    if (schema?.hide === true && !url.startsWith('/v1/')) return;
+    if (schema?.security === undefined)
+      throw new Error(`${[method].flat().join(', ')} ${url} declares no security`);
   });
   app.addHook('onRequest', async (request) => {
     const security = request.routeOptions.schema?.security;
@@ -51,7 +57,7 @@ export function guardOperations(app: FastifyInstance, { tokens, defaultBrand }: 
       actor_id: facts.sub ?? facts.client_id,
       client_id: facts.client_id,
       scopes: facts.scopes,
-      brand_id: brandOf(request.raw, facts.brand, defaultBrand),
+      ...brandOf(request.raw, facts.brand, defaultBrand),
     };
   });
 }

@@ -8,6 +8,8 @@ export interface Principal extends Actor {
   scopes: ReadonlySet<string>;
   /** The only brand whose rows this call may see. */
   brand_id: string;
+  /** Neither the token nor the request named a brand, so it is the default one. */
+  brand_is_default: boolean;
 }
 
 /**

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { DatabaseError } from 'pg';
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { type ErrorName, errorBody, ServiceError } from '../errors.ts';
 import { explainValidation } from './validation.ts';
@@ -13,7 +15,10 @@ const FRAMEWORK: Record<string, { name: ErrorName; message?: string }> = {
   FST_ERR_MAX_PARAM_LENGTH: { name: 'uri_too_long' },
   FST_ERR_CTP_BODY_TOO_LARGE: { name: 'payload_too_large' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { name: 'unsupported_media_type' },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { name: 'malformed', message: 'The body is not as long as Content-Length says.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    name: 'malformed',
+    message: 'The body is not as long as Content-Length says.',
+  },
   FST_ERR_CTP_EMPTY_JSON_BODY: { name: 'malformed', message: 'The body is empty; it has to be JSON.' },
   FST_ERR_CTP_INVALID_JSON_BODY: { name: 'malformed', message: 'The body is not valid JSON.' },
   FST_ERR_CTP_INVALID_JSON: { name: 'malformed', message: 'The body is not valid JSON.' },
@@ -28,8 +33,10 @@ export function answerErrors(app: FastifyInstance): void {
 /** Turns whatever was thrown into the answer; what nobody expected is logged and answered without details. */
 export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const known = toServiceError(error, request);
-  if (known.status >= 500) request.log.error({ err: known.cause ?? error }, known.message);
-  return reply.code(known.status).headers(known.headers).type('application/json').send(errorBody(known));
+  if (known.status >= 500) request.log.error({ err: describeError(known.cause ?? error) }, known.message);
+  // Also where a request failed before any hook could set it.
+  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', ...known.headers });
+  return reply.code(known.status).type('application/json').send(errorBody(known));
 }
 
 function toServiceError(error: unknown, request: FastifyRequest): ServiceError {
@@ -38,7 +45,10 @@ function toServiceError(error: unknown, request: FastifyRequest): ServiceError {
   if (validation !== undefined) return explainValidation(validation, validationContext, request);
   const framework = code === undefined ? undefined : FRAMEWORK[code];
   if (framework !== undefined) {
-    return new ServiceError(framework.name, framework.message === undefined ? {} : { message: framework.message });
+    return new ServiceError(
+      framework.name,
+      framework.message === undefined ? {} : { message: framework.message },
+    );
   }
   if (isDatabaseUnavailable(error)) {
     return new ServiceError('service_unavailable', {
@@ -48,6 +58,27 @@ function toServiceError(error: unknown, request: FastifyRequest): ServiceError {
     });
   }
   return new ServiceError('internal_error', { cause: error });
+}
+
+/**
+ * What is logged of an error: its kind and where it came from. An error of the database quotes rows and values, in its
+ * message too, and others carry whole answers about: neither belongs in a log.
+ */
+function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    type: error.name,
+    code,
+    ...(error instanceof DatabaseError
+      ? { table: error.table, constraint: error.constraint, routine: error.routine }
+      : { message: error.message }),
+    stack: error.stack
+      ?.split('\n')
+      .filter((line) => line.startsWith('    at '))
+      .join('\n'),
+    ...(error.cause instanceof Error ? { cause: describeError(error.cause) } : {}),
+  };
 }
 
 const UNREADABLE: Record<string, ErrorName> = {
@@ -63,8 +94,11 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
   }
   const known = new ServiceError(UNREADABLE[error.code ?? ''] ?? 'malformed');
   const body = JSON.stringify(errorBody(known));
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${randomUUID()}\r\n` +
+      `Cache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
   );
+  // Not end(): a caller who never closes would keep the connection for as long as it likes.
+  socket.destroySoon();
 }

@@ -1,4 +1,5 @@
 import swagger from '@fastify/swagger';
+import scalar from '@scalar/fastify-api-reference';
 import type { FastifyInstance } from 'fastify';
 import { SCHEME } from '../access/guard.ts';
 
@@ -15,7 +16,12 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'payments', version: '1.0.0', description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
+      info: {
+        title: 'payments',
+        version: '1.0.0',
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
       tags: [
         { name: 'refunds', description: 'What went back.' },
         { name: 'payments', description: 'What was paid, and what is left of it.' },
@@ -36,8 +42,24 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** Serves the document at `/openapi.json`, and at `/reference` as pages to read (Scalar, from its npm bundle: it works offline). */
+/**
+ * Serves the document at `/openapi.json`, and at `/reference` as pages to read: Scalar, from its npm bundle, with everything
+ * switched off that would ask somebody else for something, so that it works offline.
+ */
 export async function serveReference(app: FastifyInstance): Promise<void> {
-  const open = { schema: { hide: true, security: [] } };
-  app.get('/openapi.json', open, async () => app.swagger());
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  await app.register(scalar, {
+    routePrefix: '/reference',
+    configuration: {
+      url: '/openapi.json',
+      pageTitle: 'payments: API reference',
+      withDefaultFonts: false,
+      telemetry: false,
+      agent: { disabled: true },
+      mcp: { disabled: true },
+      hideClientButton: true,
+      showDeveloperTools: 'never',
+      persistAuth: false,
+    },
+  });
 }

@@ -7,7 +7,11 @@ import type { Cursors, Question } from './cursor.ts';
 export const pagingParameters = {
   limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'How many at the most.' }),
   cursor: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 512, description: 'Where to go on, as the `Link` header of the page before says.' }),
+    Type.String({
+      minLength: 1,
+      maxLength: 512,
+      description: 'Where to go on, as the `Link` header of the page before says.',
+    }),
   ),
 } satisfies Record<string, TSchema>;
 
@@ -20,7 +24,7 @@ export const linkHeader = {
 
 interface Paging {
   limit: number;
-  cursor?: string;
+  cursor: string | undefined;
 }
 
 /**
@@ -31,8 +35,8 @@ export async function servePage<Row extends { created_at: Date }>(
   { request, reply, cursors }: { request: FastifyRequest; reply: FastifyReply; cursors: Cursors },
   question: Question,
   { limit, cursor }: Paging,
-  idOf: (row: Row) => string,
   read: (at: { after: PageKey | undefined; limit: number }) => Promise<Page<Row>>,
+  idOf: (row: NoInfer<Row>) => string,
 ): Promise<Row[]> {
   const after = cursor === undefined ? undefined : cursors.decode(question, cursor);
   const { rows, more } = await read({ after, limit });
@@ -46,8 +50,9 @@ export async function servePage<Row extends { created_at: Date }>(
 
 /** The request's own address with another cursor: what was asked, as it was asked. */
 function addressWith(request: FastifyRequest, cursor: string): string {
-  const [path = '', query = ''] = request.raw.url?.split('?', 2) ?? [];
-  const parameters = new URLSearchParams(query);
+  const url = request.raw.url ?? '';
+  const end = url.indexOf('?');
+  const parameters = new URLSearchParams(end === -1 ? '' : url.slice(end));
   parameters.set('cursor', cursor);
-  return `${path}?${parameters}`;
+  return `${end === -1 ? url : url.slice(0, end)}?${parameters}`;
 }

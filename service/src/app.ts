@@ -1,0 +1,74 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Registry } from 'prom-client';
+import { guardOperations } from './access/guard.ts';
+import type { Issuer } from './access/introspection.ts';
+import { createTokens } from './access/tokens.ts';
+import type { Pool } from './database/pool.ts';
+import { disputeRoutes } from './disputes/routes.ts';
+import { serveMetrics } from './health/metrics.ts';
+import type { Probe } from './health/probes.ts';
+import { serveHealth } from './health/routes.ts';
+import { createCursors } from './http/cursor.ts';
+import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
+import { describeOperations, serveReference } from './http/openapi.ts';
+import { collectMethods, refuseOtherMethods } from './http/operations.ts';
+import { readQueryStrictly } from './http/query.ts';
+import { requestIdOf, traceRequests } from './http/requests.ts';
+import { paymentRoutes } from './payments/routes.ts';
+import { refundRoutes } from './refunds/routes.ts';
+import { webhookRoutes } from './stripe/webhook.ts';
+
+export interface AppDeps {
+  pool: Pool;
+  issuer: Issuer;
+  log: FastifyBaseLogger;
+  metrics: Registry;
+  /** What is outside and looked at for readiness, by name. */
+  probes: Record<string, Probe>;
+  webhook: { secrets: readonly string[]; live: boolean | undefined };
+  cursorSecrets: readonly string[];
+  defaultBrand: string;
+  /** Whether the operations of the API are served, or only those for operators. */
+  api: boolean;
+}
+
+const HEADERS_MAX_BYTES = 16 * 1024;
+const BODY_MAX_BYTES = 1024 * 1024;
+
+/** Puts the rooms together into one app, not listening yet. */
+export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: deps.log,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    genReqId: requestIdOf,
+    bodyLimit: BODY_MAX_BYTES,
+    requestTimeout: 30_000,
+    http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: 15_000 },
+    routerOptions: { maxParamLength: 1_024 },
+    // What was sent is judged as it is: nothing is turned into another type, nothing unknown is dropped silently.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: answer,
+  });
+  const methods = collectMethods(app);
+  answerErrors(app);
+  traceRequests(app);
+  guardOperations(app, { tokens: createTokens(deps.issuer), defaultBrand: deps.defaultBrand });
+  await describeOperations(app);
+
+  serveMetrics(app, deps.metrics);
+  serveHealth(app, deps);
+  if (deps.api) {
+    await serveReference(app);
+    webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
+    const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };
+    await app.register(async (rooms) => {
+      rooms.addHook('preValidation', readQueryStrictly);
+      await rooms.register(refundRoutes(room));
+      await rooms.register(paymentRoutes(room));
+      await rooms.register(disputeRoutes(room));
+    });
+  }
+  refuseOtherMethods(app, methods);
+  return app;
+}

@@ -1,0 +1,121 @@
+import { pino } from 'pino';
+import { connectIssuer } from './access/introspection.ts';
+import { buildApp } from './app.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { migrate } from './database/migrate.ts';
+import { createPool } from './database/pool.ts';
+import { isDatabaseUnavailable } from './database/unavailable.ts';
+import { createMetrics } from './health/metrics.ts';
+import { startProbe } from './health/probes.ts';
+import { createStripe, isLiveKey, knock } from './stripe/client.ts';
+import { startWorker } from './stripe/worker.ts';
+
+const DATABASE_WAIT_MS = 30_000;
+const STOP_WITHIN_MS = 25_000;
+
+/** Starts the service, and stops it cleanly on SIGTERM or SIGINT: what is under way ends, nothing new is taken. */
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = pino({ level: config.log_level, base: { role: config.role } });
+  const { promise: stopping, resolve: stop } = Promise.withResolvers<string>();
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+
+  await using running = new AsyncDisposableStack();
+  await waitForDatabase(config, log);
+
+  const pool = createPool({
+    connectionString: config.database_url,
+    max: config.database_pool_size,
+    onError: (err) => log.warn({ err }, 'lost an idle connection to the database'),
+  });
+  running.defer(() => pool.end());
+  const metrics = createMetrics();
+  const issuer = connectIssuer({
+    ...(config.oauth_issuer === undefined ? {} : { issuer: config.oauth_issuer }),
+    ...(config.oauth_introspection_url === undefined
+      ? {}
+      : { introspection_url: config.oauth_introspection_url }),
+    ...(config.oauth_audience === undefined ? {} : { audience: config.oauth_audience }),
+    client_id: config.oauth_client_id,
+    client_secret: config.oauth_client_secret,
+  });
+  const stripe = createStripe({ api_key: config.stripe_api_key, api_base: config.stripe_api_base });
+
+  if (config.role !== 'api') {
+    const worker = await startWorker({
+      pool,
+      stripe,
+      log,
+      default_brand: config.default_brand,
+      connectionString: config.database_url,
+      registry: metrics,
+    });
+    running.defer(() => worker.stop());
+  }
+  const probes = {
+    issuer: startProbe('The issuer', () => issuer.reach()),
+    stripe: startProbe('Stripe', () => knock(stripe)),
+  };
+  running.defer(() => {
+    for (const probe of Object.values(probes)) probe.stop();
+  });
+
+  const app = await buildApp({
+    pool,
+    issuer,
+    log,
+    metrics,
+    probes,
+    webhook: { secrets: config.stripe_webhook_secrets, live: isLiveKey(config.stripe_api_key) },
+    cursorSecrets: config.cursor_secrets,
+    defaultBrand: config.default_brand,
+    api: config.role !== 'worker',
+  });
+  running.defer(() => app.close());
+  await app.listen({ port: config.port, host: config.host });
+
+  const signal = await stopping;
+  log.info({ signal }, 'stopping');
+  setTimeout(() => {
+    log.error(`did not stop within ${STOP_WITHIN_MS / 1_000} s`);
+    process.exit(1);
+  }, STOP_WITHIN_MS).unref();
+}
+
+/** A database that is still starting is waited for; one that says no is not. */
+async function waitForDatabase(config: Config, log: pino.Logger): Promise<void> {
+  const deadline = Date.now() + DATABASE_WAIT_MS;
+  for (;;) {
+    try {
+      return await migrate(config.database_url);
+    } catch (error) {
+      if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
+      log.warn('the database is not there yet');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+/** A start that fails says why in a sentence, and the exit code says that it failed. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  if (error instanceof Error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') return 'PORT is taken by another program: set another one.';
+    if (code === 'EACCES') return 'PORT may not be used by this user: set one above 1023.';
+    if (isDatabaseUnavailable(error))
+      return `The database at DATABASE_URL cannot be reached (${code ?? error.message}).`;
+    if (code === '28P01' || code === '28000')
+      return 'The database at DATABASE_URL refuses the user or password.';
+    if (code === '3D000') return 'The database that DATABASE_URL names does not exist.';
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exitCode = 1;
+}
