@@ -69,7 +69,6 @@ function readTokenRequest(json: string): TokenRequest {
     if (kind === undefined) {
       throw new TokenRequestError(`Unknown: ${name}. Known are: ${Object.keys(kinds).join(', ')}.`);
     }
-    // biome-ignore lint/suspicious/useValidTypeof: the kinds are listed above
     if (typeof value !== kind) throw new TokenRequestError(`${name} must be a ${kind}.`);
   }
   return body;

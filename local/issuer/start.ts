@@ -23,7 +23,7 @@ export interface IssuerOptions {
 }
 
 /** How the issuer can be made to fail: nobody listens; it takes the request and never answers; it answers 500. */
-export type Outage = 'refuse' | 'hang' | 'error_500';
+type Outage = 'refuse' | 'hang' | 'error_500';
 
 export interface Issuer {
   /** The issuer's identifier and address. */
