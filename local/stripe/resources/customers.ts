@@ -6,11 +6,11 @@ import { mergeMetadata } from '../forms.ts';
 import { transact, type World } from '../world.ts';
 
 export type CustomerInput = {
-  email?: string | null;
-  name?: string | null;
-  phone?: string | null;
-  description?: string | null;
-  metadata?: Record<string, string | null> | null;
+  email?: string | null | undefined;
+  name?: string | null | undefined;
+  phone?: string | null | undefined;
+  description?: string | null | undefined;
+  metadata?: Record<string, string | null> | null | undefined;
 };
 
 /** A new customer; emits `customer.created`. */

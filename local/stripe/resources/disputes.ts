@@ -23,10 +23,10 @@ export type DisputeStatus = (typeof DISPUTE_STATUSES)[number];
 export type DisputeInput = {
   charge: string;
   /** In the currency's smallest unit; omitted: what was captured. May be larger than the charge. */
-  amount?: number;
-  reason?: string;
+  amount?: number | undefined;
+  reason?: string | undefined;
   /** An inquiry (status `warning_needs_response`): the money stays and the charge can still be refunded. */
-  inquiry?: boolean;
+  inquiry?: boolean | undefined;
 };
 
 const FEE = 1500;

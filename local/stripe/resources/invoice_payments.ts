@@ -9,8 +9,8 @@ export type InvoicePaymentInput = {
   /** The payment intent that paid. */
   payment_intent: string;
   /** An invoice that exists already; without one, a paid invoice of `subscription` is made. */
-  invoice?: string;
-  subscription?: string;
+  invoice?: string | undefined;
+  subscription?: string | undefined;
 };
 
 /**

@@ -13,21 +13,21 @@ export type PaymentIntentInput = {
   /** In the currency's smallest unit. */
   amount: number;
   currency: string;
-  customer?: string | null;
+  customer?: string | null | undefined;
   /** A test card's name (`pm_card_visa`) or a PaymentMethod's id. */
-  payment_method?: string;
-  confirm?: boolean;
-  capture_method?: 'automatic' | 'automatic_async' | 'manual';
-  confirmation_method?: 'automatic' | 'manual';
-  description?: string | null;
-  metadata?: Record<string, string | null> | null;
-  receipt_email?: string | null;
-  statement_descriptor?: string | null;
-  statement_descriptor_suffix?: string | null;
-  transfer_group?: string | null;
-  setup_future_usage?: 'off_session' | 'on_session' | null;
-  allowed_payment_method_types?: string[];
-  return_url?: string;
+  payment_method?: string | undefined;
+  confirm?: boolean | undefined;
+  capture_method?: 'automatic' | 'automatic_async' | 'manual' | undefined;
+  confirmation_method?: 'automatic' | 'manual' | undefined;
+  description?: string | null | undefined;
+  metadata?: Record<string, string | null> | null | undefined;
+  receipt_email?: string | null | undefined;
+  statement_descriptor?: string | null | undefined;
+  statement_descriptor_suffix?: string | null | undefined;
+  transfer_group?: string | null | undefined;
+  setup_future_usage?: 'off_session' | 'on_session' | null | undefined;
+  allowed_payment_method_types?: string[] | undefined;
+  return_url?: string | undefined;
 };
 
 /** A payment intent after a step, and the decline (answered as 402) where the card refused. What a decline did is kept. */

@@ -21,17 +21,17 @@ export type FailureReason =
   | 'unknown';
 
 export type RefundInput = {
-  charge?: string;
-  payment_intent?: string;
+  charge?: string | undefined;
+  payment_intent?: string | undefined;
   /** In the currency's smallest unit; omitted: all that is left. */
-  amount?: number;
-  reason?: RefundReason | null;
-  metadata?: Record<string, string | null> | null;
-  instructions_email?: string;
+  amount?: number | undefined;
+  reason?: RefundReason | null | undefined;
+  metadata?: Record<string, string | null> | null | undefined;
+  instructions_email?: string | undefined;
   /** Why it is pending, where it is; default `processing`. Not reachable through Stripe's API. */
-  pending_reason?: 'charge_pending' | 'insufficient_funds' | 'processing';
+  pending_reason?: 'charge_pending' | 'insufficient_funds' | 'processing' | undefined;
   /** Decides what becomes of the refund, over the card and the amount. Not reachable through Stripe's API. */
-  behaviour?: RefundBehaviour;
+  behaviour?: RefundBehaviour | undefined;
 };
 
 /**

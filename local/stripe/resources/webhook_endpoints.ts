@@ -6,11 +6,11 @@ import { transact, type World } from '../world.ts';
 export type WebhookEndpointInput = {
   url: string;
   enabled_events: string[];
-  description?: string | null;
-  metadata?: Record<string, string | null> | null;
-  api_version?: string | null;
+  description?: string | null | undefined;
+  metadata?: Record<string, string | null> | null | undefined;
+  api_version?: string | null | undefined;
   /** A secret chosen by the caller instead of a new one; only in-process. */
-  secret?: string;
+  secret?: string | undefined;
 };
 
 /** A new endpoint. The answer, and only this one, carries its signing secret. */
