@@ -43,7 +43,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     genReqId: requestIdOf,
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: 30_000,
-    http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: 15_000 },
+    http: { maxHeaderSize: HEADERS_MAX_BYTES, requireHostHeader: false, headersTimeout: 15_000 },
     routerOptions: { maxParamLength: 1_024 },
     // What was sent is judged as it is: nothing is turned into another type, nothing unknown is dropped silently.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
@@ -51,8 +51,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     frameworkErrors: answer,
   });
   const methods = collectMethods(app);
-  answerErrors(app);
   traceRequests(app);
+  answerErrors(app);
   guardOperations(app, { tokens: createTokens(deps.issuer), defaultBrand: deps.defaultBrand });
   await describeOperations(app);
 

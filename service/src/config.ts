@@ -181,7 +181,10 @@ const SETTINGS = {
 type Name = keyof typeof SETTINGS;
 type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['read']>;
 
-function readValues(env: NodeJS.ProcessEnv, names: readonly Name[]): { problems: string[]; values: Map<Name, unknown> } {
+function readValues(
+  env: NodeJS.ProcessEnv,
+  names: readonly Name[],
+): { problems: string[]; values: Map<Name, unknown> } {
   const problems: string[] = [];
   const values = new Map<Name, unknown>();
   for (const name of names) {
@@ -205,7 +208,12 @@ function readValues(env: NodeJS.ProcessEnv, names: readonly Name[]): { problems:
 export function readBackfillConfig(
   env: NodeJS.ProcessEnv,
 ): Pick<Config, 'database_url' | 'stripe_api_key' | 'stripe_api_base' | 'default_brand'> {
-  const { problems, values } = readValues(env, ['DATABASE_URL', 'STRIPE_API_KEY', 'STRIPE_API_BASE', 'DEFAULT_BRAND']);
+  const { problems, values } = readValues(env, [
+    'DATABASE_URL',
+    'STRIPE_API_KEY',
+    'STRIPE_API_BASE',
+    'DEFAULT_BRAND',
+  ]);
   if (problems.length > 0) throw new ConfigError(problems);
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
   return {

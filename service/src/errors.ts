@@ -4,25 +4,79 @@
  */
 const CATALOGUE = {
   malformed: { code: 'validation_error', status: 400, sentence: 'The request is malformed.' },
-  unauthenticated: { code: 'unauthenticated', status: 401, sentence: 'This needs an access token: send it as Authorization: Bearer <token>.' },
-  invalid_token: { code: 'invalid_token', status: 401, sentence: 'The access token is unknown, expired, revoked or meant for another service.' },
-  invalid_signature: { code: 'unauthenticated', status: 401, sentence: "The signature is missing, too old, or not made with this endpoint's secret." },
-  insufficient_scope: { code: 'insufficient_scope', status: 403, sentence: 'The access token lacks the scope for this.' },
+  unauthenticated: {
+    code: 'unauthenticated',
+    status: 401,
+    sentence: 'This needs an access token: send it as Authorization: Bearer <token>.',
+  },
+  invalid_token: {
+    code: 'invalid_token',
+    status: 401,
+    sentence: 'The access token is unknown, expired, revoked or meant for another service.',
+  },
+  invalid_signature: {
+    code: 'unauthenticated',
+    status: 401,
+    sentence: "The signature is missing, too old, or not made with this endpoint's secret.",
+  },
+  insufficient_scope: {
+    code: 'insufficient_scope',
+    status: 403,
+    sentence: 'The access token lacks the scope for this.',
+  },
   forbidden: { code: 'forbidden', status: 403, sentence: 'The access token is not for this brand.' },
-  not_found: { code: 'not_found', status: 404, sentence: 'There is nothing here by that name, or it is not yours to see.' },
-  method_not_allowed: { code: 'method_not_allowed', status: 405, sentence: 'This address does not take that method.' },
+  not_found: {
+    code: 'not_found',
+    status: 404,
+    sentence: 'There is nothing here by that name, or it is not yours to see.',
+  },
+  method_not_allowed: {
+    code: 'method_not_allowed',
+    status: 405,
+    sentence: 'This address does not take that method.',
+  },
   request_timeout: { code: 'request_timeout', status: 408, sentence: 'The request took too long to arrive.' },
   conflict: { code: 'conflict', status: 409, sentence: 'This has already been done.' },
-  precondition_failed: { code: 'precondition_failed', status: 412, sentence: 'It is not in a state in which this can be done.' },
+  precondition_failed: {
+    code: 'precondition_failed',
+    status: 412,
+    sentence: 'It is not in a state in which this can be done.',
+  },
   payload_too_large: { code: 'payload_too_large', status: 413, sentence: 'The body is larger than 1 MiB.' },
   uri_too_long: { code: 'uri_too_long', status: 414, sentence: 'The address is too long.' },
-  unsupported_media_type: { code: 'unsupported_media_type', status: 415, sentence: 'The body has to be application/json.' },
+  unsupported_media_type: {
+    code: 'unsupported_media_type',
+    status: 415,
+    sentence: 'The body has to be application/json.',
+  },
+  expectation_failed: {
+    code: 'expectation_failed',
+    status: 417,
+    sentence: 'The Expect header asks for what is not done here.',
+  },
   unprocessable: { code: 'validation_error', status: 422, sentence: 'The body is not valid.' },
-  rate_limited: { code: 'rate_limited', status: 429, sentence: 'Too many requests: wait as long as Retry-After says.' },
-  headers_too_large: { code: 'headers_too_large', status: 431, sentence: 'The headers are larger than 16 KiB.' },
-  internal_error: { code: 'internal_error', status: 500, sentence: 'Something went wrong here. The X-Request-Id header tells us which request it was.' },
+  rate_limited: {
+    code: 'rate_limited',
+    status: 429,
+    sentence: 'Too many requests: wait as long as Retry-After says.',
+  },
+  headers_too_large: {
+    code: 'headers_too_large',
+    status: 431,
+    sentence: 'The headers are larger than 16 KiB.',
+  },
+  internal_error: {
+    code: 'internal_error',
+    status: 500,
+    sentence: 'Something went wrong here. The X-Request-Id header tells us which request it was.',
+  },
+  not_implemented: { code: 'not_implemented', status: 501, sentence: 'No address here takes that method.' },
   upstream_failed: { code: 'upstream_failed', status: 502, sentence: 'Stripe refused or failed.' },
-  service_unavailable: { code: 'service_unavailable', status: 503, sentence: 'Not available at the moment: try again in a few seconds.' },
+  service_unavailable: {
+    code: 'service_unavailable',
+    status: 503,
+    sentence: 'Not available at the moment: try again in a few seconds.',
+  },
 } as const;
 
 export type ErrorName = keyof typeof CATALOGUE;
@@ -57,6 +111,10 @@ export class ServiceError extends Error {
 }
 
 /** The body of every error. */
-export function errorBody({ code, message, field }: ServiceError): { error: string; message: string; field?: string } {
+export function errorBody({ code, message, field }: ServiceError): {
+  error: string;
+  message: string;
+  field?: string;
+} {
   return field === undefined ? { error: code, message } : { error: code, message, field };
 }

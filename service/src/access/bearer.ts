@@ -6,7 +6,9 @@ const REALM = 'Bearer realm="payments"';
 /** A `WWW-Authenticate` header (RFC 6750, 3). */
 export function challenge(error?: string, scope?: string): Record<string, string> {
   return {
-    'www-authenticate': [REALM, error && `error="${error}"`, scope && `scope="${scope}"`].filter(Boolean).join(', '),
+    'www-authenticate': [REALM, error && `error="${error}"`, scope && `scope="${scope}"`]
+      .filter(Boolean)
+      .join(', '),
   };
 }
 
@@ -15,15 +17,22 @@ export function challenge(error?: string, scope?: string): Record<string, string
  * Node drops a second `Authorization` header silently, so the raw headers are counted.
  */
 export function bearerToken(request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): string {
-  const count = request.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization').length;
+  const count = request.rawHeaders.filter(
+    (name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization',
+  ).length;
   if (count > 1) throw invalidRequest('Authorization is given more than once.');
   const header = request.headers.authorization ?? '';
   if (!/^bearer\b/i.test(header)) throw new ServiceError('unauthenticated', { headers: challenge() });
   const [, token] = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(header) ?? [];
-  if (token === undefined) throw invalidRequest('Authorization is malformed: it has to be Bearer and one token.');
+  if (token === undefined)
+    throw invalidRequest('Authorization is malformed: it has to be Bearer and one token.');
   return token;
 }
 
 function invalidRequest(message: string): ServiceError {
-  return new ServiceError('malformed', { message, field: 'Authorization', headers: challenge('invalid_request') });
+  return new ServiceError('malformed', {
+    message,
+    field: 'Authorization',
+    headers: challenge('invalid_request'),
+  });
 }

@@ -30,7 +30,9 @@ export function serveMetrics(app: FastifyInstance, registry: Registry): void {
         description: 'What this process measures, in the text format of Prometheus.',
         tags: ['operations'],
         security: [],
-        response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } } },
+        response: {
+          200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } },
+        },
       },
     },
     async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),

@@ -4,27 +4,41 @@ import { pendingMigrations } from '../database/migrate.ts';
 import type { Pool } from '../database/pool.ts';
 import type { Check, Probe, Status } from './probes.ts';
 
+/** Whoever asks whether we are ready asks again soon, and gives up after a few seconds. */
+const DATABASE_PATIENCE_MS = 2_000;
 const HEALTH_JSON = 'application/health+json';
 
 const StatusWord = Type.Enum(['pass', 'warn', 'fail']);
 const Readiness = Type.Object({
   status: StatusWord,
-  checks: Type.Record(Type.String(), Type.Object({ status: StatusWord, output: Type.Optional(Type.String()) })),
+  checks: Type.Record(
+    Type.String(),
+    Type.Object({ status: StatusWord, output: Type.Optional(Type.String()) }),
+  ),
 });
 
 /** Whether the process lives, and whether it can do its work (after draft-inadarei-api-health-check). */
-export function serveHealth(app: FastifyInstance, { pool, probes }: { pool: Pool; probes: Record<string, Probe> }): void {
+export function serveHealth(
+  app: FastifyInstance,
+  { pool, probes }: { pool: Pool; probes: Record<string, Probe> },
+): void {
   app.get(
     '/healthz',
     {
       schema: {
         operationId: 'getHealth',
         summary: 'Liveness',
-        description: 'Answers as long as the process does. Looks at nothing else: a restart mends no database.',
+        description:
+          'Answers as long as the process does. Looks at nothing else: a restart mends no database.',
         tags: ['operations'],
         security: [],
         response: {
-          200: { description: 'Alive', content: { [HEALTH_JSON]: { schema: Type.Object({ status: StatusWord }), example: { status: 'pass' } } } },
+          200: {
+            description: 'Alive',
+            content: {
+              [HEALTH_JSON]: { schema: Type.Object({ status: StatusWord }), example: { status: 'pass' } },
+            },
+          },
         },
       },
     },
@@ -32,7 +46,10 @@ export function serveHealth(app: FastifyInstance, { pool, probes }: { pool: Pool
   );
 
   const content = (status: Status) => ({
-    [HEALTH_JSON]: { schema: Readiness, example: { status, checks: { database: { status }, migrations: { status: 'pass' } } } },
+    [HEALTH_JSON]: {
+      schema: Readiness,
+      example: { status, checks: { database: { status }, migrations: { status: 'pass' } } },
+    },
   });
   app.get(
     '/readyz',
@@ -68,13 +85,26 @@ export function serveHealth(app: FastifyInstance, { pool, probes }: { pool: Pool
 
 async function checkDatabase(pool: Pool): Promise<{ database: Check; migrations: Check }> {
   try {
-    const pending = await pendingMigrations(pool);
+    const pending = await within(DATABASE_PATIENCE_MS, pendingMigrations(pool));
     return {
       database: { status: 'pass' },
-      migrations: pending.length === 0 ? { status: 'pass' } : { status: 'fail', output: `Not yet run: ${pending.join(', ')}.` },
+      migrations:
+        pending.length === 0
+          ? { status: 'pass' }
+          : { status: 'fail', output: `Not yet run: ${pending.join(', ')}.` },
     };
   } catch {
     const lost: Check = { status: 'fail', output: 'The database does not answer.' };
     return { database: lost, migrations: lost };
+  }
+}
+
+async function within<T>(timeout_ms: number, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('It takes too long')), timeout_ms);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -26,7 +26,11 @@ export interface Cursors {
 export function createCursors(secrets: readonly string[]): Cursors {
   const [signing = ''] = secrets;
   const sign = (secret: string, question: Question, payload: string) =>
-    createHmac('sha256', secret).update(fingerprint(question)).update(payload).digest().subarray(0, SIGNATURE_BYTES);
+    createHmac('sha256', secret)
+      .update(fingerprint(question))
+      .update(payload)
+      .digest()
+      .subarray(0, SIGNATURE_BYTES);
   return {
     encode(question, { created_at, id }) {
       const payload = `${created_at.getTime()}.${id}`;
@@ -44,7 +48,8 @@ export function createCursors(secrets: readonly string[]): Cursors {
       if (!ours || time === undefined || id === undefined) {
         throw new ServiceError('malformed', {
           field: 'cursor',
-          message: 'cursor is not one that this list gave out for these filters: follow the Link header as it is.',
+          message:
+            'cursor is not one that this list gave out for these filters: follow the Link header as it is.',
         });
       }
       return { created_at: new Date(Number(time)), id };
@@ -57,5 +62,7 @@ function fingerprint({ operation, brand_id, filters }: Question): Buffer {
   const given = Object.entries(filters)
     .filter(([, value]) => value !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify([operation, brand_id, given])).digest();
+  return createHash('sha256')
+    .update(JSON.stringify([operation, brand_id, given]))
+    .digest();
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DatabaseError } from 'pg';
@@ -27,7 +27,34 @@ const FRAMEWORK: Record<string, { name: ErrorName; message?: string }> = {
 /** Every way to fail, as `{error, message}`. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler(answer);
-  app.setNotFoundHandler((request, reply) => answer(new ServiceError('not_found'), request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const name = app.supportedMethods.includes(request.method) ? 'not_found' : 'not_implemented';
+    return answer(new ServiceError(name), request, reply);
+  });
+  // Node would answer these two by itself, without a body; app.ts switches its look at Host off.
+  app.addHook('onRequest', async (request) => {
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      throw new ServiceError('malformed', { field: 'Host', message: 'The Host header is missing.' });
+    }
+  });
+  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const { status, headers, body } = writeByHand('expectation_failed');
+    response.writeHead(status, headers).end(body);
+  });
+}
+
+/** An answer that no hook sees. */
+function writeByHand(name: ErrorName) {
+  const error = new ServiceError(name);
+  const body = JSON.stringify(errorBody(error));
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    'X-Request-Id': randomUUID(),
+    'Cache-Control': 'no-store',
+    Connection: 'close',
+  };
+  return { status: error.status, headers, body };
 }
 
 /** Turns whatever was thrown into the answer; what nobody expected is logged and answered without details. */
@@ -92,13 +119,9 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
     socket.destroy();
     return;
   }
-  const known = new ServiceError(UNREADABLE[error.code ?? ''] ?? 'malformed');
-  const body = JSON.stringify(errorBody(known));
-  socket.write(
-    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status]}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${randomUUID()}\r\n` +
-      `Cache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const { status, headers, body } = writeByHand(UNREADABLE[error.code ?? ''] ?? 'malformed');
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`);
   // Not end(): a caller who never closes would keep the connection for as long as it likes.
   socket.destroySoon();
 }

@@ -1,10 +1,24 @@
+import { ServiceError } from '../errors.ts';
+
 /** The two ends of a span of time, as filters. */
 export function between(
   gte: string | undefined,
   lt: string | undefined,
 ): { created_at_gte?: Date; created_at_lt?: Date } {
   return {
-    ...(gte === undefined ? {} : { created_at_gte: new Date(gte) }),
-    ...(lt === undefined ? {} : { created_at_lt: new Date(lt) }),
+    ...(gte === undefined ? {} : { created_at_gte: toDate('created_at_gte', gte) }),
+    ...(lt === undefined ? {} : { created_at_lt: toDate('created_at_lt', lt) }),
   };
+}
+
+/** A leap second is a valid RFC 3339 time that JavaScript has no Date for. */
+function toDate(field: string, text: string): Date {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) {
+    throw new ServiceError('malformed', {
+      field,
+      message: `${field} has to be a time such as 2026-01-31T14:05:00Z.`,
+    });
+  }
+  return date;
 }

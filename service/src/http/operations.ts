@@ -1,8 +1,6 @@
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { ServiceError } from '../errors.ts';
 
-const METHODS: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-
 /** Remembers which methods each address takes, from here on, so that the others can be refused. */
 export function collectMethods(app: FastifyInstance): Map<string, Set<string>> {
   const methods = new Map<string, Set<string>>();
@@ -17,7 +15,7 @@ export function collectMethods(app: FastifyInstance): Map<string, Set<string>> {
 /** A known address with another method is a 405 that says which it takes, not a 404 (RFC 9110, 15.5.6). */
 export function refuseOtherMethods(app: FastifyInstance, methods: Map<string, Set<string>>): void {
   for (const [url, known] of [...methods]) {
-    const others = METHODS.filter((method) => !known.has(method));
+    const others = (app.supportedMethods as HTTPMethods[]).filter((method) => !known.has(method));
     if (others.length === 0) continue;
     const allow = [...known].sort().join(', ');
     app.route({

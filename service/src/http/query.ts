@@ -13,12 +13,27 @@ interface QuerySchema {
 export async function readQueryStrictly(request: FastifyRequest): Promise<void> {
   const query = request.query as Record<string, unknown>;
   const schema = request.routeOptions.schema?.querystring as QuerySchema | undefined;
+  // By its own names only: every object has a `constructor`.
+  const parameters = new Map(Object.entries(schema?.properties ?? {}));
+  if (!isWellEncoded(request.raw.url ?? '')) {
+    throw new ServiceError('malformed', { message: 'The query is not validly encoded: % is written %25.' });
+  }
   for (const [name, value] of Object.entries(query)) {
-    const parameter = schema?.properties?.[name];
+    const parameter = parameters.get(name);
     if (parameter === undefined) throw unknownField('malformed', name, request);
     if (typeof value !== 'string') {
       throw new ServiceError('malformed', { field: name, message: `${name} is given more than once.` });
     }
     if (parameter.type === 'integer' && /^-?\d{1,15}$/.test(value)) query[name] = Number(value);
+  }
+}
+
+/** The parser takes what it cannot decode as it stands, so that `%zz` would be looked for, and not found. */
+function isWellEncoded(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -23,7 +23,8 @@ export function explainValidation(
     const field = String(params.missingProperty);
     return new ServiceError(name, { field, message: `${field} is missing.` });
   }
-  if (keyword === 'additionalProperties') return unknownField(name, String(params.additionalProperty), request, context);
+  if (keyword === 'additionalProperties')
+    return unknownField(name, String(params.additionalProperty), request, context);
   const field = instancePath.slice(1).replaceAll('/', '.');
   const schema = schemaOf(request, context)?.properties?.[field];
   const subject = field === '' ? (context === 'body' ? 'The body' : 'The request') : field;
@@ -71,7 +72,12 @@ function schemaOf(request: FastifyRequest, context: string | undefined): Paramet
 }
 
 /** Names what is known, since a misspelt `customer_id` must not list everybody. What was sent is repeated only if it could be a name. */
-export function unknownField(name: ErrorName, field: string, request: FastifyRequest, context = 'querystring'): ServiceError {
+export function unknownField(
+  name: ErrorName,
+  field: string,
+  request: FastifyRequest,
+  context = 'querystring',
+): ServiceError {
   const known = Object.keys(schemaOf(request, context)?.properties ?? {});
   const shown = /^[A-Za-z0-9_.[\]-]{1,64}$/.test(field) ? field : undefined;
   const noun = context === 'body' ? 'field' : 'parameter';

@@ -1,0 +1,86 @@
+import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { API_AUDIENCE } from '../../local/issuer/scopes.ts';
+import { type Issuer, startIssuer } from '../../local/issuer/start.ts';
+import { connectIssuer } from '../../service/src/access/introspection.ts';
+import { type AppDeps, buildApp } from '../../service/src/app.ts';
+import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { createMetrics } from '../../service/src/health/metrics.ts';
+import type { Probe } from '../../service/src/health/probes.ts';
+import { createTestDatabase } from './database.ts';
+
+/** The service's whole app on a port of its own, with a database of its own and a real issuer. */
+export interface TestApp {
+  url: string;
+  port: number;
+  app: FastifyInstance;
+  pool: Pool;
+  issuer: Issuer;
+  /** Everything logged so far, as it was written. */
+  logged(): string;
+  /** A request as a service with these scopes (default: every scope that reads); `path` with its query. */
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const READING = 'admin:refunds.read admin:payments.read admin:disputes.read';
+
+const pass: Probe = { check: () => ({ status: 'pass' }), stop() {} };
+
+export interface TestAppOptions extends Partial<AppDeps> {
+  /** Adds routes before the app listens. */
+  extend?: (app: FastifyInstance) => void;
+}
+
+export async function startTestApp({ extend, ...deps }: TestAppOptions = {}): Promise<TestApp> {
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await createTestDatabase());
+  const issuer = await startIssuer();
+  stack.defer(() => issuer.close());
+  const pool = createPool({ connectionString: database.url, max: 4 });
+  stack.defer(() => pool.end());
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const app = await buildApp({
+    pool,
+    issuer: connectIssuer({
+      issuer: issuer.url,
+      client_id: 'payments-service',
+      client_secret: issuer.clients['payments-service'],
+      audience: API_AUDIENCE,
+    }),
+    log: pino({ level: 'trace' }, stream),
+    metrics: createMetrics(),
+    probes: { issuer: pass, stripe: pass },
+    webhook: { secrets: ['whsec_test'], live: false },
+    cursorSecrets: ['a secret for cursors'],
+    defaultBrand: 'default',
+    api: true,
+    ...deps,
+  });
+  stack.defer(() => app.close());
+  extend?.(app);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const { access_token } = await issuer.mintToken({ scope: READING });
+  const owned = stack.move();
+  return {
+    url,
+    port,
+    app,
+    pool,
+    issuer,
+    logged: () => lines.join(''),
+    get: (path, headers) =>
+      fetch(`${url}${path}`, { headers: { authorization: `Bearer ${access_token}`, ...headers } }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
