@@ -3,9 +3,13 @@ import { type TSchema, Type } from 'typebox';
 import type { Page, PageKey } from '../database/page.ts';
 import type { Cursors, Question } from './cursor.ts';
 
+const LIMIT_DEFAULT = 20;
+
 /** The parameters that every list takes. */
 export const pagingParameters = {
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'How many at the most.' }),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100, default: LIMIT_DEFAULT, description: 'How many at the most.' }),
+  ),
   cursor: Type.Optional(
     Type.String({
       minLength: 1,
@@ -23,7 +27,7 @@ export const linkHeader = {
 };
 
 interface Paging {
-  limit: number;
+  limit: number | undefined;
   cursor: string | undefined;
 }
 
@@ -34,7 +38,7 @@ interface Paging {
 export async function servePage<Row extends { created_at: Date }>(
   { request, reply, cursors }: { request: FastifyRequest; reply: FastifyReply; cursors: Cursors },
   question: Question,
-  { limit, cursor }: Paging,
+  { limit = LIMIT_DEFAULT, cursor }: Paging,
   read: (at: { after: PageKey | undefined; limit: number }) => Promise<Page<Row>>,
   idOf: (row: NoInfer<Row>) => string,
 ): Promise<Row[]> {

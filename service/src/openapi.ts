@@ -1,0 +1,32 @@
+import { writeFileSync } from 'node:fs';
+import { pino } from 'pino';
+import { connectIssuer } from './access/introspection.ts';
+import { buildApp } from './app.ts';
+import { createPool } from './database/pool.ts';
+import { createMetrics } from './health/metrics.ts';
+
+/**
+ * The OpenAPI document of the service, as it serves it. The app is put together and asked, with nobody behind it: neither pool nor
+ * issuer connects before it is used.
+ */
+export async function openApiDocument(): Promise<string> {
+  const pool = createPool({ connectionString: 'postgres://nobody@127.0.0.1:1/nothing', max: 1 });
+  const app = await buildApp({
+    pool,
+    issuer: connectIssuer({ issuer: 'https://issuer.invalid', client_id: 'none', client_secret: 'none' }),
+    log: pino({ level: 'silent' }),
+    metrics: createMetrics(),
+    probes: {},
+    webhook: { secrets: [], live: undefined },
+    cursorSecrets: ['none'],
+    defaultBrand: 'default',
+    api: true,
+  });
+  await app.ready();
+  const document = `${JSON.stringify(app.swagger(), null, 2)}\n`;
+  await app.close();
+  await pool.end();
+  return document;
+}
+
+if (import.meta.main) writeFileSync(new URL('../../openapi.json', import.meta.url), await openApiDocument());
