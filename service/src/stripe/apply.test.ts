@@ -3,10 +3,12 @@ import { after, before, test } from 'node:test';
 import { createPaymentIntent } from '../../../local/stripe/resources/payment_intents.ts';
 import { createRefund, failRefund } from '../../../local/stripe/resources/refunds.ts';
 import { assertBooksBalance, countTraces } from '../../../test/support/books.ts';
+import { withTransaction } from '../database/pool.ts';
 import type { DisputeObservation } from '../disputes/dispute.ts';
+import { observePayment } from '../payments/observe.ts';
 import type { Payment, PaymentObservation } from '../payments/payment.ts';
 import type { Refund } from '../refunds/queries.ts';
-import type { RefundObservation } from '../refunds/settle.ts';
+import { observeRefund, type RefundObservation } from '../refunds/settle.ts';
 import { bringIn } from './apply.ts';
 import type { Finding } from './ask.ts';
 import { createTestWorld, type TestWorld } from './test-world.ts';
@@ -175,7 +177,7 @@ test('a contradiction that has passed is closed: an unknown status, a step back,
   }
 });
 
-test('the part of a refund that could not be counted is counted as soon as there is room, by a capture or another failure', async () => {
+test('a refund of more than the books know to be taken is counted in full once Stripe, asked again, says so', async () => {
   const { standIn, pool } = world;
   const { intent } = createPaymentIntent(standIn.world, {
     amount: 10_000,
@@ -222,9 +224,6 @@ test('what Stripe insists on beyond what was taken is kept in full and raised, a
   const known = { stripe_payment_intent_id: intent.id, stripe_charge_id: String(intent.latest_charge) };
   await tell({ payment: payment(known), refunds: [refund('1', { stripe_refund_id: first.id })] }, new Date());
   // Stripe would not make this one; a provider that does is believed, and a person is told.
-  const { withTransaction } = await import('../database/pool.ts');
-  const { observePayment } = await import('../payments/observe.ts');
-  const { observeRefund } = await import('../refunds/settle.ts');
   await withTransaction(pool, async (tx) => {
     const locked = await observePayment(tx, payment({ ...known, observed_at: new Date() }), 'test');
     const settled = await observeRefund(tx, locked, refund('2', { observed_at: new Date() }), {

@@ -140,19 +140,23 @@ export async function readInboxDepth(db: Queryable): Promise<InboxDepth[]> {
 }
 
 /**
- * Gives back jobs that a worker took and never ended: it was killed. Graphile Worker itself does so after four hours.
- * One worker holds one job at a time, and none takes as long as this, so nobody who is alive loses one; and if so, an
- * event that is processed twice changes nothing.
+ * Gives back jobs that a process took and never ended: it was killed. Graphile Worker itself does so after four hours.
+ * A process is taken for dead when all that it holds is older than any event takes; if it lives after all, an event
+ * that is processed twice changes nothing.
  */
 export async function releaseAbandonedJobs(db: Queryable, olderThan_s: number): Promise<number> {
   const { rows } = await db.query<{ released: number }>({
     name: 'stripe_events.release_abandoned',
-    text: `WITH abandoned AS (
-             SELECT array_agg(DISTINCT locked_by) AS workers, count(*) AS jobs FROM graphile_worker.jobs
-             WHERE locked_at < clock_timestamp() - make_interval(secs => $1)
+    text: `WITH dead AS (
+             SELECT locked_by, count(*) AS jobs FROM graphile_worker.jobs
+             WHERE task_identifier = '${PROCESS_EVENT}' AND locked_by IS NOT NULL
+             GROUP BY locked_by
+             HAVING max(locked_at) < clock_timestamp() - make_interval(secs => $1)
+           ), totals AS (
+             SELECT coalesce(sum(jobs), 0)::bigint AS released, array_agg(locked_by) AS workers FROM dead
            )
-           SELECT jobs AS released, CASE WHEN jobs > 0 THEN graphile_worker.force_unlock_workers(workers) END
-           FROM abandoned`,
+           SELECT released, CASE WHEN released > 0 THEN graphile_worker.force_unlock_workers(workers) END
+           FROM totals`,
     values: [olderThan_s],
   });
   return rows[0]?.released ?? 0;
