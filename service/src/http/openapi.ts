@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import scalar from '@scalar/fastify-api-reference';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifySchema } from 'fastify';
 import { SCHEME } from '../access/guard.ts';
 
 const DESCRIPTION = `The refund system of record: every refund a platform ever made, one honest answer for each.
@@ -29,6 +29,7 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
         { name: 'webhooks', description: 'What Stripe tells us.' },
         { name: 'operations', description: 'For those who run the service.' },
       ],
+      servers: [{ url: '/', description: 'This service.' }],
       components: {
         securitySchemes: {
           [SCHEME]: {
@@ -39,7 +40,15 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
         },
       },
     },
+    // For those who read: the document's own `security` is shown nowhere.
+    transform: ({ schema, url }) => ({ schema: { ...schema, ...describeScopes(schema) }, url }),
   });
+}
+
+function describeScopes({ security, description }: FastifySchema): { description?: string } {
+  if (description === undefined || security === undefined || security.length === 0) return {};
+  const alternatives = security.map((entry) => `\`${(entry[SCHEME] ?? []).join(' ')}\``);
+  return { description: `${description}\n\nRequired scope: ${alternatives.join(' or ')}.` };
 }
 
 /**
@@ -60,6 +69,7 @@ export async function serveReference(app: FastifyInstance): Promise<void> {
       hideClientButton: true,
       showDeveloperTools: 'never',
       persistAuth: false,
+      authentication: { preferredSecurityScheme: SCHEME },
     },
   });
 }

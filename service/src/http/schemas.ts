@@ -5,7 +5,7 @@ const PRINTABLE = '^[^\\u0000-\\u001f\\u007f]*$';
 
 /** An identifier that is looked up as it is, e.g. a customer's. */
 export const Identifier = (description: string) =>
-  Type.String({ minLength: 1, maxLength: 255, pattern: PRINTABLE, description });
+  Type.String({ minLength: 1, maxLength: 500, pattern: PRINTABLE, description });
 
 /** A moment, RFC 3339. */
 export const Moment = (description: string) =>
