@@ -60,6 +60,11 @@ export function createPool({
 export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  // The pool listens to idle connections only: one lost between two statements would end the process.
+  const lose = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', lose);
   try {
     await client.query('BEGIN');
     const result = await work(client);
@@ -71,6 +76,7 @@ export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => 
     });
     throw error;
   } finally {
+    client.off('error', lose);
     client.release(broken);
   }
 }

@@ -90,19 +90,19 @@ export async function backfill(deps: AskDeps, options: BackfillOptions): Promise
   const guard = await deps.pool.connect();
   let broken: Error | undefined;
   // The lock lives and dies with this connection: a process that is killed holds nothing back.
-  guard.on('error', (error) => {
+  const lose = (error: Error) => {
     broken = error;
-  });
+  };
+  guard.on('error', lose);
   try {
     if (!(await queries.tryLockBackfill(guard))) throw new BackfillRunning();
     try {
       return await run(deps, guard, options);
     } finally {
-      await queries.unlockBackfill(guard).catch((error: Error) => {
-        broken = error;
-      });
+      await queries.unlockBackfill(guard).catch(lose);
     }
   } finally {
+    guard.off('error', lose);
     guard.release(broken);
   }
 }

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { Pool } from '../database/pool.ts';
+import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { newId } from '../ids.ts';
 import { bringIn } from './apply.ts';
 import { type AskDeps, ask, OBJECT_TYPES, type ObjectType, type Shelved } from './ask.ts';
@@ -155,6 +156,7 @@ export function describeFailure(error: unknown): string {
       return `stripe_unavailable: Stripe did not answer as expected${status}${code}.`;
     }
     case undefined:
+      if (isDatabaseUnavailable(error)) return `database_unavailable: The database did not answer${code}.`;
       return code === ''
         ? 'internal_error: The event could not be processed.'
         : `internal_error: The event could not be processed${code}.`;

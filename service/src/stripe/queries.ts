@@ -162,6 +162,15 @@ export async function releaseAbandonedJobs(db: Queryable, olderThan_s: number): 
   return rows[0]?.released ?? 0;
 }
 
+/** Gives back the jobs that a job queue held which is known to have ended. */
+export async function releaseJobsOf(db: Queryable, queueId: string): Promise<void> {
+  await db.query({
+    name: 'stripe_events.release_jobs_of',
+    text: 'SELECT graphile_worker.force_unlock_workers(ARRAY[$1::text])',
+    values: [queueId],
+  });
+}
+
 /** Gives a job to events that are open and have none that could still run (stripe_events_open). */
 export async function enqueueForgotten(db: Queryable, olderThan_s: number): Promise<number> {
   const { rowCount } = await db.query({
