@@ -159,7 +159,7 @@ for (const [path, methods] of Object.entries(document.paths)) {
         assert.ok(validate(example), `${status}: ${JSON.stringify(validate.errors)}`);
       }
       if (!open) {
-        for (const status of ['200', '400', '401', '403', '500', '503'])
+        for (const status of ['200', '400', '401', '403', '429', '500', '503'])
           assert.ok(declared.responses[status], status);
       }
     });

@@ -10,6 +10,7 @@ import type { Probe } from './health/probes.ts';
 import { serveHealth } from './health/routes.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
+import { limitRates } from './http/limits.ts';
 import { describeOperations, serveReference } from './http/openapi.ts';
 import { collectMethods, refuseOtherMethods } from './http/operations.ts';
 import { readQueryStrictly } from './http/query.ts';
@@ -28,6 +29,8 @@ export interface AppDeps {
   webhook: { secrets: readonly string[]; live: boolean | undefined };
   cursorSecrets: readonly string[];
   defaultBrand: string;
+  /** How often one client may ask. */
+  readsPerMinute: number;
   /** Whether the operations of the API are served, or only those for operators. */
   api: boolean;
 }
@@ -63,6 +66,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };
     await app.register(async (rooms) => {
+      await limitRates(rooms, deps);
       rooms.addHook('preValidation', readQueryStrictly);
       await rooms.register(refundRoutes(room));
       await rooms.register(paymentRoutes(room));

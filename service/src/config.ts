@@ -16,6 +16,7 @@ export interface Config {
   oauth_audience: string | undefined;
   cursor_secrets: string[];
   default_brand: string;
+  rate_limit_reads_per_minute: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
 }
@@ -164,6 +165,12 @@ const SETTINGS = {
     meaning: 'The brand of what names none.',
     read: text(brand),
   },
+  RATE_LIMIT_READS_PER_MINUTE: {
+    type: 'number',
+    fallback: '1000',
+    meaning: 'How often one client may ask in a minute, counted by each process for itself.',
+    read: whole(1, 100_000_000),
+  },
   ROLE: {
     type: ROLES.join(' \\| '),
     fallback: 'all',
@@ -251,6 +258,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor'),
     ],
     default_brand: value('DEFAULT_BRAND'),
+    rate_limit_reads_per_minute: value('RATE_LIMIT_READS_PER_MINUTE'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
   };

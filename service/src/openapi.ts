@@ -20,6 +20,7 @@ export async function openApiDocument(): Promise<string> {
     webhook: { secrets: [], live: undefined },
     cursorSecrets: ['none'],
     defaultBrand: 'default',
+    readsPerMinute: 1,
     api: true,
   });
   await app.ready();

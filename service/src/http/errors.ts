@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { DatabaseError } from 'pg';
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { type ErrorName, errorBody, ServiceError } from '../errors.ts';
 import { explainValidation } from './validation.ts';
@@ -60,7 +59,7 @@ function writeByHand(name: ErrorName) {
 /** Turns whatever was thrown into the answer; what nobody expected is logged and answered without details. */
 export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const known = toServiceError(error, request);
-  if (known.status >= 500) request.log.error({ err: describeError(known.cause ?? error) }, known.message);
+  if (known.status >= 500) request.log.error({ err: known.cause ?? error }, known.message);
   // Also where a request failed before any hook could set it.
   reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', ...known.headers });
   return reply.code(known.status).type('application/json').send(errorBody(known));
@@ -85,27 +84,6 @@ function toServiceError(error: unknown, request: FastifyRequest): ServiceError {
     });
   }
   return new ServiceError('internal_error', { cause: error });
-}
-
-/**
- * What is logged of an error: its kind and where it came from. An error of the database quotes rows and values, in its
- * message too, and others carry whole answers about: neither belongs in a log.
- */
-function describeError(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { type: typeof error };
-  const { code } = error as NodeJS.ErrnoException;
-  return {
-    type: error.name,
-    code,
-    ...(error instanceof DatabaseError
-      ? { table: error.table, constraint: error.constraint, routine: error.routine }
-      : { message: error.message }),
-    stack: error.stack
-      ?.split('\n')
-      .filter((line) => line.startsWith('    at '))
-      .join('\n'),
-    ...(error.cause instanceof Error ? { cause: describeError(error.cause) } : {}),
-  };
 }
 
 const UNREADABLE: Record<string, ErrorName> = {

@@ -81,6 +81,12 @@ const ERRORS = {
     schema: ErrorBody,
     example: { error: 'payload_too_large', message: 'The body is larger than 1 MiB.' },
   },
+  429: {
+    description: 'Too Many Requests',
+    schema: ErrorBody,
+    headers: RetryAfter,
+    example: { error: 'rate_limited', message: 'Too many requests: wait as long as Retry-After says.' },
+  },
   500: {
     description: 'Internal Server Error',
     schema: ErrorBody,
@@ -128,4 +134,4 @@ export function errorResponses(...statuses: (keyof typeof ERRORS)[]) {
 }
 
 /** What any operation behind a token may answer instead of succeeding. */
-export const guardedErrors = errorResponses(400, 401, 403, 500, 503);
+export const guardedErrors = errorResponses(400, 401, 403, 429, 500, 503);
