@@ -60,6 +60,8 @@ export async function startJobQueue(options: JobQueueOptions): Promise<RunningJo
   const supervise = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await current.ended;
+      // Whatever of it still runs, its clock for one, is told to stop; whether it ever says so does not matter.
+      current.runner.stop().catch(() => {});
       await startAgain();
     }
   };
