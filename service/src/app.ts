@@ -8,6 +8,7 @@ import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
 import type { Probe } from './health/probes.ts';
 import { serveHealth } from './health/routes.ts';
+import { endConnectionsOnClose } from './http/closing.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
 import { limitRates } from './http/limits.ts';
@@ -56,6 +57,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const methods = collectMethods(app);
   traceRequests(app);
   answerErrors(app);
+  endConnectionsOnClose(app);
   guardOperations(app, { tokens: createTokens(deps.issuer), defaultBrand: deps.defaultBrand });
   await describeOperations(app);
 

@@ -1,4 +1,6 @@
-import { pino } from 'pino';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { connectIssuer } from './access/introspection.ts';
 import { buildApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -7,22 +9,23 @@ import { createPool } from './database/pool.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
+import { createLog } from './log.ts';
 import { createStripe, isLiveKey, knock } from './stripe/client.ts';
 import { startWorker } from './stripe/worker.ts';
 
 const DATABASE_WAIT_MS = 30_000;
+const DATABASE_PAUSE_MS = 500;
 const STOP_WITHIN_MS = 25_000;
 
 /** Starts the service, and stops it cleanly on SIGTERM or SIGINT: what is under way ends, nothing new is taken. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = pino({ level: config.log_level, base: { role: config.role } });
-  const { promise: stopping, resolve: stop } = Promise.withResolvers<string>();
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  const log = createLog({ level: config.log_level, role: config.role });
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(signal));
 
   await using running = new AsyncDisposableStack();
-  await waitForDatabase(config, log);
+  if (!(await waitForDatabase(config, log, stop.signal))) return;
 
   const pool = createPool({
     connectionString: config.database_url,
@@ -70,29 +73,32 @@ async function main(): Promise<void> {
     webhook: { secrets: config.stripe_webhook_secrets, live: isLiveKey(config.stripe_api_key) },
     cursorSecrets: config.cursor_secrets,
     defaultBrand: config.default_brand,
+    readsPerMinute: config.rate_limit_reads_per_minute,
     api: config.role !== 'worker',
   });
   running.defer(() => app.close());
   await app.listen({ port: config.port, host: config.host });
 
-  const signal = await stopping;
-  log.info({ signal }, 'stopping');
+  if (!stop.signal.aborted) await once(stop.signal, 'abort');
+  log.info({ signal: stop.signal.reason }, 'stopping');
   setTimeout(() => {
     log.error(`did not stop within ${STOP_WITHIN_MS / 1_000} s`);
     process.exit(1);
   }, STOP_WITHIN_MS).unref();
 }
 
-/** A database that is still starting is waited for; one that says no is not. */
-async function waitForDatabase(config: Config, log: pino.Logger): Promise<void> {
+/** A database that is still starting is waited for; one that says no is not. False: told to stop in the meantime. */
+async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): Promise<boolean> {
   const deadline = Date.now() + DATABASE_WAIT_MS;
   for (;;) {
     try {
-      return await migrate(config.database_url);
+      await migrate(config.database_url);
+      return true;
     } catch (error) {
       if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
       log.warn('the database is not there yet');
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await pause(DATABASE_PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
+      if (stop.aborted) return false;
     }
   }
 }

@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { pino } from 'pino';
 import { API_AUDIENCE } from '../../local/issuer/scopes.ts';
 import { type Issuer, startIssuer } from '../../local/issuer/start.ts';
 import { connectIssuer } from '../../service/src/access/introspection.ts';
@@ -9,6 +8,7 @@ import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { createLog } from '../../service/src/log.ts';
 import { createTestDatabase } from './database.ts';
 
 /** The service's whole app on a port of its own, with a database of its own and a real issuer. */
@@ -56,12 +56,13 @@ export async function startTestApp({ extend, ...deps }: TestAppOptions = {}): Pr
       client_secret: issuer.clients['payments-service'],
       audience: API_AUDIENCE,
     }),
-    log: pino({ level: 'trace' }, stream),
+    log: createLog({ level: 'trace', role: 'all' }, stream),
     metrics: createMetrics(),
     probes: { issuer: pass, stripe: pass },
     webhook: { secrets: ['whsec_test'], live: false },
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
+    readsPerMinute: 1_000_000,
     api: true,
     ...deps,
   });

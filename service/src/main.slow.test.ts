@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { startIssuer } from '../../local/issuer/start.ts';
+import { startStripe } from '../../local/stripe/server.ts';
+import { createTestDatabase, execute } from '../../test/support/database.ts';
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+const stack = new AsyncDisposableStack();
+after(() => stack.disposeAsync());
+const issuer = await startIssuer();
+stack.defer(() => issuer.close());
+const stripe = await startStripe({ databaseFile: ':memory:', apiKey: 'sk_test_main' });
+stack.defer(() => stripe.close());
+const database = stack.use(await createTestDatabase());
+
+const SETTINGS = {
+  PORT: '0',
+  HOST: '127.0.0.1',
+  DATABASE_URL: database.url,
+  STRIPE_API_KEY: 'sk_test_main',
+  STRIPE_API_BASE: stripe.url,
+  STRIPE_WEBHOOK_SECRET: 'whsec_main',
+  OAUTH_ISSUER: issuer.url,
+  OAUTH_CLIENT_ID: 'payments-service',
+  OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
+};
+
+/** The service as production runs it: a process and an environment. Disposing of it kills it, if it still lives. */
+class Service {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  output = '';
+  #changed = Promise.withResolvers<void>();
+
+  constructor(env: Record<string, string>) {
+    this.child = spawn(process.execPath, [MAIN], {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.output += chunk;
+        this.#notify();
+      });
+    }
+    this.ended = once(this.child, 'close').then(([code]) => {
+      this.#notify();
+      return code as number | null;
+    });
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** Waits until it has said something like that; fails if it ends without. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.output);
+      if (found !== null) return found;
+      assert.ok(this.child.exitCode === null && this.child.signalCode === null, `it ended:\n${this.output}`);
+      await this.#changed.promise;
+    }
+  }
+
+  async url(): Promise<string> {
+    return (await this.says(/http:\/\/127\.0\.0\.1:\d+/))[0];
+  }
+
+  async ready(): Promise<string> {
+    const url = await this.url();
+    while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise(setImmediate);
+    return url;
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.kill(signal);
+    return await this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+test('without settings it does not start, and says which are missing, each in a sentence', async () => {
+  await using service = new Service({ PORT: 'http' });
+  assert.equal(await service.ended, 1);
+  for (const name of [
+    'DATABASE_URL',
+    'STRIPE_API_KEY',
+    'STRIPE_WEBHOOK_SECRET',
+    'OAUTH_ISSUER',
+    'OAUTH_CLIENT_ID',
+    'OAUTH_CLIENT_SECRET',
+  ]) {
+    assert.match(service.output, new RegExp(`^- ${name} is missing`, 'm'));
+  }
+  assert.match(service.output, /^- PORT has to be a whole number from 0 to 65535[.]$/m);
+  assert.doesNotMatch(service.output, /\bat .*\.ts/, 'a sentence, not a stack');
+});
+
+test('a port that is taken stops the start with a sentence', async () => {
+  await using service = new Service({ ...SETTINGS, PORT: String(stripe.port) });
+  assert.equal(await service.ended, 1);
+  assert.match(service.output, /^PORT is taken by another program/m);
+});
+
+for (const [what, change, sentence] of [
+  [
+    'a wrong password',
+    (url: URL) => Object.assign(url, { password: 'hunter2' }),
+    /refuses the user or password/,
+  ],
+  [
+    'a database that does not exist',
+    (url: URL) => Object.assign(url, { pathname: '/nowhere' }),
+    /does not exist/,
+  ],
+] as const) {
+  test(`${what} stops the start at once, with a sentence and without the address`, {
+    skip: what === 'a wrong password' && process.env.TEST_DATABASE_URL !== undefined,
+  }, async () => {
+    await using service = new Service({ ...SETTINGS, DATABASE_URL: change(new URL(database.url)).href });
+    assert.equal(await service.ended, 1);
+    assert.match(service.output, sentence);
+    assert.doesNotMatch(service.output, /hunter2|postgres:\/\//);
+  });
+}
+
+/** Stands before the database, on a port where nobody listens until it is opened. */
+async function createDoor() {
+  const { hostname, port: databasePort } = new URL(database.url);
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    const upstream = connect(Number(databasePort || 5432), hostname);
+    for (const [one, other] of [
+      [socket, upstream],
+      [upstream, socket],
+    ] as const) {
+      sockets.add(one);
+      one.pipe(other);
+      one.on('error', () => other.destroy());
+      one.on('close', () => sockets.delete(one));
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return {
+    url: Object.assign(new URL(database.url), { host: `127.0.0.1:${port}` }).href,
+    async open() {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      if (!server.listening) return;
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+test('a database that comes up later than the service is waited for', async () => {
+  await using door = await createDoor();
+  await using service = new Service({ ...SETTINGS, DATABASE_URL: door.url });
+  await service.says(/the database is not there yet/);
+  await door.open();
+  await service.ready();
+});
+
+test('it can be stopped while it waits for the database', async () => {
+  await using door = await createDoor();
+  await using service = new Service({ ...SETTINGS, DATABASE_URL: door.url });
+  await service.says(/the database is not there yet/);
+  assert.equal(await service.stop(), 0);
+});
+
+test('two that start at once on an empty database both become ready', async () => {
+  await using empty = await createTestDatabase();
+  await execute(
+    empty.url,
+    'DROP SCHEMA public CASCADE; DROP SCHEMA graphile_worker CASCADE; CREATE SCHEMA public',
+  );
+  await using one = new Service({ ...SETTINGS, DATABASE_URL: empty.url });
+  await using other = new Service({ ...SETTINGS, DATABASE_URL: empty.url });
+  await Promise.all([one.ready(), other.ready()]);
+  assert.deepEqual(await Promise.all([one.stop(), other.stop('SIGINT')]), [0, 0]);
+});
+
+test('told to stop, it takes no new requests, answers those under way, and ends with 0', async () => {
+  await using service = new Service(SETTINGS);
+  const url = await service.ready();
+  const { access_token } = await issuer.mintToken({ scope: 'admin:refunds.read' });
+  const client = new pg.Client(database.url);
+  await client.connect();
+  try {
+    await client.query('BEGIN; LOCK TABLE refunds IN ACCESS EXCLUSIVE MODE');
+    const answer = fetch(`${url}/v1/admin/refunds`, { headers: { authorization: `Bearer ${access_token}` } });
+    for (;;) {
+      const { rows } = await execute(
+        database.url,
+        `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM refunds%'`,
+      );
+      if (rows.length > 0) break;
+    }
+    service.child.kill('SIGTERM');
+    await service.says(/"msg":"stopping"/);
+    for (;;) {
+      const refused = await fetch(`${url}/healthz`).then(
+        () => false,
+        () => true,
+      );
+      if (refused) break;
+    }
+    await client.query('COMMIT');
+    assert.equal((await answer).status, 200);
+    assert.equal(await service.ended, 0);
+  } finally {
+    await client.end();
+  }
+});
+
+test('an idle connection that the database cuts off is a short line in the log, and nothing else happens', async () => {
+  await using service = new Service(SETTINGS);
+  const url = await service.ready();
+  await execute(
+    database.url,
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'payments' AND datname = current_database()`,
+  );
+  await service.says(/lost an idle connection/);
+  const line = service.output.split('\n').find((text) => text.includes('lost an idle connection')) ?? '';
+  assert.ok(line.length < 2_000, line);
+  while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise(setImmediate);
+  assert.equal(await service.stop(), 0);
+});
+
+test('as a worker it answers operators only, and as an API it has all operations', async () => {
+  await using worker = new Service({ ...SETTINGS, ROLE: 'worker' });
+  await using api = new Service({ ...SETTINGS, ROLE: 'api' });
+  const [workerUrl, apiUrl] = await Promise.all([worker.ready(), api.ready()]);
+  for (const [path, ofWorker, ofApi] of [
+    ['/healthz', 200, 200],
+    ['/metrics', 200, 200],
+    ['/v1/admin/refunds', 404, 401],
+    ['/openapi.json', 404, 200],
+  ] as const) {
+    assert.equal((await fetch(`${workerUrl}${path}`)).status, ofWorker, path);
+    assert.equal((await fetch(`${apiUrl}${path}`)).status, ofApi, path);
+  }
+  assert.deepEqual(await Promise.all([worker.stop(), api.stop()]), [0, 0]);
+});
+
+test('an issuer that is down at the start does not stop it: alive, not ready, ready as soon as the issuer is up', async () => {
+  await issuer.outage('refuse');
+  await using service = new Service(SETTINGS);
+  const url = await service.url();
+  assert.equal((await fetch(`${url}/healthz`)).status, 200);
+  const response = await fetch(`${url}/readyz`);
+  assert.equal(response.status, 503);
+  const { checks } = (await response.json()) as { checks: Record<string, { status: string }> };
+  assert.equal(checks.issuer?.status, 'fail');
+  assert.equal(checks.database?.status, 'pass');
+  await issuer.restore();
+  await service.ready();
+});
