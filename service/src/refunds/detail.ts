@@ -1,15 +1,10 @@
 import type { Pool } from '../database/pool.ts';
 import { refundableCents } from '../payments/payment.ts';
-import { findRefund, readTimeline } from './queries.ts';
+import { findRefund } from './queries.ts';
 
 /** One refund of a brand with its payment's amounts and its timeline; undefined where the brand has no such refund. */
 export async function readRefund(pool: Pool, brandId: string, refundId: string) {
   const refund = await findRefund(pool, brandId, refundId);
   if (refund === undefined) return undefined;
-  const timeline = await readTimeline(pool, refundId);
-  return {
-    ...refund,
-    payment: { ...refund.payment, refundable_cents: refundableCents(refund.payment) },
-    timeline,
-  };
+  return { ...refund, payment: { ...refund.payment, refundable_cents: refundableCents(refund.payment) } };
 }

@@ -151,8 +151,17 @@ export async function insertTransition(tx: Queryable, transition: Transition): P
   });
 }
 
-/** A refund together with what its payment says of itself. */
-export interface RefundWithPayment extends Refund {
+export interface TimelineEntry {
+  at: Date;
+  from_status: RefundStatus | null;
+  to_status: RefundStatus;
+  actor_type: 'user' | 'service' | 'system';
+  actor_id: string;
+  cause: string;
+}
+
+/** A refund with what its payment says of itself and with what happened to it, in order. */
+export interface RefundStory extends Refund {
   payment: Pick<
     Payment,
     | 'payment_id'
@@ -163,43 +172,36 @@ export interface RefundWithPayment extends Refund {
     | 'reserved_cents'
     | 'refunded_cents'
   >;
+  timeline: TimelineEntry[];
 }
 
-/** A refund of one brand with its payment (both by primary key). */
+/**
+ * A refund of one brand with its payment (both by primary key) and its timeline (refund_transitions_by_refund). One statement
+ * sees one moment: a status never contradicts the timeline or the payment's amounts beside it.
+ */
 export async function findRefund(
   db: Queryable,
   brandId: string,
   refundId: string,
-): Promise<RefundWithPayment | undefined> {
-  const { rows } = await db.query<RefundWithPayment>({
+): Promise<RefundStory | undefined> {
+  const { rows } = await db.query<
+    Omit<RefundStory, 'timeline'> & { timeline: (Omit<TimelineEntry, 'at'> & { at: string })[] }
+  >({
     name: 'refunds.find',
     text: `SELECT r.*, json_build_object(
                     'payment_id', p.payment_id, 'status', p.status, 'currency', p.currency,
                     'amount_cents', p.amount_cents, 'captured_cents', p.captured_cents,
-                    'reserved_cents', p.reserved_cents, 'refunded_cents', p.refunded_cents) AS payment
+                    'reserved_cents', p.reserved_cents, 'refunded_cents', p.refunded_cents) AS payment,
+                  ARRAY(SELECT json_build_object(
+                          'at', t.occurred_at, 'from_status', t.from_status, 'to_status', t.to_status,
+                          'actor_type', t.actor_type, 'actor_id', t.actor_id, 'cause', t.cause)
+                        FROM refund_transitions t WHERE t.refund_id = r.refund_id
+                        ORDER BY t.transition_id) AS timeline
            FROM refunds r JOIN payments p USING (payment_id)
            WHERE r.refund_id = $2 AND r.brand_id = $1`,
     values: [brandId, refundId],
   });
-  return rows[0];
-}
-
-export interface TimelineEntry {
-  at: Date;
-  from_status: RefundStatus | null;
-  to_status: RefundStatus;
-  actor_type: 'user' | 'service' | 'system';
-  actor_id: string;
-  cause: string;
-}
-
-/** What happened to a refund, in order (refund_transitions_by_refund). */
-export async function readTimeline(db: Queryable, refundId: string): Promise<TimelineEntry[]> {
-  const { rows } = await db.query<TimelineEntry>({
-    name: 'refund_transitions.timeline',
-    text: `SELECT occurred_at AS at, from_status, to_status, actor_type, actor_id, cause
-           FROM refund_transitions WHERE refund_id = $1 ORDER BY transition_id`,
-    values: [refundId],
-  });
-  return rows;
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  return { ...row, timeline: row.timeline.map((entry) => ({ ...entry, at: new Date(entry.at) })) };
 }
