@@ -11,7 +11,10 @@ export function between(
   };
 }
 
-/** A leap second is a valid RFC 3339 time that JavaScript has no Date for. */
+/**
+ * A leap second is a valid RFC 3339 time that JavaScript has no Date for. The books know milliseconds, so what is finer begins, and
+ * ends, with the next one; Date would round it down.
+ */
 function toDate(field: string, text: string): Date {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) {
@@ -20,5 +23,5 @@ function toDate(field: string, text: string): Date {
       message: `${field} has to be a time such as 2026-01-31T14:05:00Z.`,
     });
   }
-  return date;
+  return /\.\d{3}\d*[1-9]/.test(text) ? new Date(date.getTime() + 1) : date;
 }
