@@ -277,3 +277,25 @@ test('an event is closed in the transaction that brings in what it says, or neit
   ]);
   assert.deepEqual(rows, []);
 });
+
+test('an event whose refund does not fit stays open until Stripe has told of all of the payment', async () => {
+  const { payment, refund, readRefund } = story();
+  await tell({ payment: payment(), refunds: [refund('a')] });
+  let finished = 0;
+  const observed_at = tick();
+  const finding = {
+    payment: payment({ observed_at }),
+    refunds: [refund('b', { observed_at })],
+    disputes: [],
+    invoice: null,
+  };
+  // Stripe does not know this payment, so the second question has no answer.
+  await assert.rejects(
+    bringIn(world, finding, 'test', async () => {
+      finished += 1;
+    }),
+    { statusCode: 404 },
+  );
+  assert.equal(finished, 0);
+  assert.equal(await readRefund('b'), undefined);
+});
