@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { startTestApp } from '../../../test/support/app.ts';
+import { sendRaw } from '../../../test/support/raw.ts';
 import { addRefunds } from '../../../test/support/rows.ts';
 
 const service = await startTestApp();
@@ -105,3 +106,53 @@ test('a cursor of one list is not one of another', async () => {
   assert.equal(response.status, 400);
   assert.equal(((await response.json()) as { field: string }).field, 'cursor');
 });
+
+test('a cursor with any one character changed, or cut off anywhere, is refused', async () => {
+  await addRefunds(service.pool, { customer_id: 'tampered', count: 2 });
+  const { next } = await readPage(path({ customer_id: 'tampered', limit: 1 }));
+  const cursor = new URL(next ?? '', service.url).searchParams.get('cursor') ?? '';
+  assert.ok(cursor.length > 20);
+  const changed = [...cursor].map(
+    (character, at) => `${cursor.slice(0, at)}${character === 'A' ? 'B' : 'A'}${cursor.slice(at + 1)}`,
+  );
+  const cut = [...cursor].map((_, at) => cursor.slice(0, at));
+  const stretched = [
+    `${cursor}A`,
+    `${cursor}=`,
+    `${cursor} `,
+    `${cursor}\n`,
+    `${cursor}${cursor}`,
+    'A'.repeat(513),
+  ];
+  for (const wrong of [...changed, ...cut, ...stretched]) {
+    const response = await service.get(path({ customer_id: 'tampered', cursor: wrong }));
+    assert.equal(response.status, 400, wrong);
+    const body = (await response.json()) as { error: string; field: string };
+    assert.deepEqual([body.error, body.field], ['validation_error', 'cursor'], wrong);
+  }
+  assert.equal((await service.get(path({ customer_id: 'tampered', cursor }))).status, 200);
+  const twice = await service.get(`${path({ customer_id: 'tampered', cursor })}&cursor=${cursor}`);
+  assert.equal(twice.status, 400);
+});
+
+for (const written of [
+  '/v1/admin/refunds?customer_id=written&limit=1',
+  '/v1/admin/refunds?%6cimit=1&&customer_id=%77ritten&',
+  '/v1/%61dmin/refunds?customer_id=written&limit=1',
+  'http://elsewhere.example/v1/admin/refunds?customer_id=written&limit=1',
+  '/v1/admin/refunds#customer_id=written&limit=1',
+]) {
+  test(`asked as ${written} the link leads to the rest of the list, here`, async () => {
+    const ids = await addRefunds(service.pool, { customer_id: 'written', count: 2 });
+    const { access_token } = await service.issuer.mintToken({ scope: 'admin:refunds.read' });
+    const { status, headers, body } = await sendRaw(
+      service.port,
+      `GET ${written} HTTP/1.1\r\nHost: payments\r\nConnection: close\r\nAuthorization: Bearer ${access_token}\r\n\r\n`,
+    );
+    assert.equal(status, 200, body);
+    const [, next] = /^<(\/[^>]*)>; rel="next"$/.exec(headers.get('link') ?? '') ?? [];
+    assert.match(next ?? '', /^\/v1\/admin\/refunds\?/);
+    assert.equal((await readPage(next ?? '')).ids[0], ids[1]);
+    await service.pool.query("DELETE FROM refunds WHERE customer_id = 'written'");
+  });
+}

@@ -52,11 +52,14 @@ export async function servePage<Row extends { created_at: Date }>(
   return rows;
 }
 
-/** The request's own address with another cursor: what was asked, as it was asked. */
+/**
+ * The request's own address with another cursor: what was asked, as it was asked. Its path is the route's, since a caller may write
+ * it as an absolute URI (RFC 9112, 3.2.2), and its query begins where the router says, which takes `#` for `?`.
+ */
 function addressWith(request: FastifyRequest, cursor: string): string {
   const url = request.raw.url ?? '';
-  const end = url.indexOf('?');
-  const parameters = new URLSearchParams(end === -1 ? '' : url.slice(end));
+  const end = url.search(/[?#]/);
+  const parameters = new URLSearchParams(end === -1 ? '' : url.slice(end + 1));
   parameters.set('cursor', cursor);
-  return `${end === -1 ? url : url.slice(0, end)}?${parameters}`;
+  return `${request.routeOptions.url}?${parameters}`;
 }
