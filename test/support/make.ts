@@ -18,7 +18,7 @@ export async function makePayment(pool: Pool, { refunds = [], disputes = [], ...
   const charge = `ch_made_${number}`;
   const now = new Date();
   return await withTransaction(pool, async (tx) => {
-    let payment = await observePayment(
+    let { payment } = await observePayment(
       tx,
       {
         brand_id: 'default',

@@ -10,21 +10,13 @@ import * as queries from './queries.ts';
 export type Change = 'imported' | 'updated' | 'unchanged';
 
 /**
- * Brings the books to what the provider says of a payment and returns it, locked for the rest of the transaction.
+ * Brings the books to what the provider says of a payment and returns it, locked for the rest of the transaction, with what
+ * was done.
  * An answer older than the one already recorded, or one that says nothing new, changes nothing and leaves no trace.
  *
  * @param cause What made us ask: an event's id, or `backfill`.
  */
 export async function observePayment(
-  tx: Transaction,
-  observation: PaymentObservation,
-  cause: string,
-): Promise<Payment> {
-  return (await followPayment(tx, observation, cause)).payment;
-}
-
-/** As `observePayment`, and says what it has done. */
-export async function followPayment(
   tx: Transaction,
   observation: PaymentObservation,
   cause: string,

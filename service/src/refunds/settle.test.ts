@@ -31,7 +31,7 @@ function charge(): string {
 }
 
 async function pay(chargeId: string, capturedCents: number, observedAt = tick()): Promise<Payment> {
-  return await withTransaction(pool, (tx) =>
+  const { payment } = await withTransaction(pool, (tx) =>
     observePayment(
       tx,
       {
@@ -51,6 +51,7 @@ async function pay(chargeId: string, capturedCents: number, observedAt = tick())
       'test',
     ),
   );
+  return payment;
 }
 
 async function refund(

@@ -225,7 +225,11 @@ test('what Stripe insists on beyond what was taken is kept in full and raised, a
   await tell({ payment: payment(known), refunds: [refund('1', { stripe_refund_id: first.id })] }, new Date());
   // Stripe would not make this one; a provider that does is believed, and a person is told.
   await withTransaction(pool, async (tx) => {
-    const locked = await observePayment(tx, payment({ ...known, observed_at: new Date() }), 'test');
+    const { payment: locked } = await observePayment(
+      tx,
+      payment({ ...known, observed_at: new Date() }),
+      'test',
+    );
     const settled = await observeRefund(tx, locked, refund('2', { observed_at: new Date() }), {
       cause: 'test',
       overdraft: 'record',

@@ -1,6 +1,6 @@
 import { type Transaction, withTransaction } from '../database/pool.ts';
 import { observeDispute } from '../disputes/observe.ts';
-import { type Change, followPayment, linkInvoice, lockPayment } from '../payments/observe.ts';
+import { type Change, linkInvoice, lockPayment, observePayment } from '../payments/observe.ts';
 import type { Payment } from '../payments/payment.ts';
 import { observeRefund, recountRefunds, type SettleOptions } from '../refunds/settle.ts';
 import { type AskDeps, askForEverything, type Finding, type Shelved } from './ask.ts';
@@ -49,7 +49,7 @@ async function applyFinding(
 ): Promise<Changes | 'overdraft'> {
   const { cause } = options;
   const changes: Changes = { imported: 0, updated: 0, unchanged: 0 };
-  const followed = await followPayment(tx, observation, cause);
+  const followed = await observePayment(tx, observation, cause);
   changes[followed.change] += 1;
   let payment = followed.payment;
   if (invoice !== null) {
@@ -67,7 +67,7 @@ async function applyFinding(
 
   // The bound on what is captured may have kept it above what Stripe says; refunds that ended may have lowered it.
   if (refunds.length > 0 && payment.captured_cents > observation.captured_cents) {
-    payment = (await followPayment(tx, observation, cause)).payment;
+    payment = (await observePayment(tx, observation, cause)).payment;
   }
   await recountRefunds(tx, payment, cause);
   return changes;
