@@ -51,25 +51,43 @@ function describeScopes({ security, description }: FastifySchema): { description
   return { description: `${description}\n\nRequired scope: ${alternatives.join(' or ')}.` };
 }
 
+/** The browser itself sees to it that the pages load from here and talk to here only; their script builds its styles inline. */
+const PAGES_POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
 /**
  * Serves the document at `/openapi.json`, and at `/reference` as pages to read: Scalar, from its npm bundle, with everything
  * switched off that would ask somebody else for something, so that it works offline.
  */
 export async function serveReference(app: FastifyInstance): Promise<void> {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  await app.register(scalar, {
-    routePrefix: '/reference',
-    configuration: {
-      url: '/openapi.json',
-      pageTitle: 'payments: API reference',
-      withDefaultFonts: false,
-      telemetry: false,
-      agent: { disabled: true },
-      mcp: { disabled: true },
-      hideClientButton: true,
-      showDeveloperTools: 'never',
-      persistAuth: false,
-      authentication: { preferredSecurityScheme: SCHEME },
-    },
+  await app.register(async (pages) => {
+    pages.addHook('onRequest', async (_request, reply) => {
+      reply.header('content-security-policy', PAGES_POLICY);
+    });
+    await pages.register(scalar, {
+      routePrefix: '/reference',
+      configuration: {
+        url: '/openapi.json',
+        pageTitle: 'payments: API reference',
+        withDefaultFonts: false,
+        telemetry: false,
+        agent: { disabled: true },
+        mcp: { disabled: true },
+        hideClientButton: true,
+        showDeveloperTools: 'never',
+        persistAuth: false,
+        authentication: { preferredSecurityScheme: SCHEME },
+      },
+    });
   });
 }
