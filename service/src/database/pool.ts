@@ -49,6 +49,8 @@ export function createPool({
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: 15_000,
+    // The server's own limit comes first, where the server still speaks.
+    query_timeout: 20_000,
     idle_in_transaction_session_timeout: 30_000,
     options: '-c TimeZone=UTC',
   });

@@ -11,7 +11,7 @@ const NETWORK = new Set([
 
 /** What the driver says, without a code, when it has no connection or loses one. */
 const DRIVER =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
 
 /**
  * Whether an error means that the database is not there or too busy, rather than that we asked wrongly: network errors, and the
