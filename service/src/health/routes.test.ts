@@ -152,6 +152,57 @@ test('metrics count requests by method, route as declared, and status; addresses
   assert.doesNotMatch(text, /secret|ada/);
 });
 
+test('metrics are in the text format of Prometheus, and their labels are of the declared kind only, whatever was called', async () => {
+  const { access_token } = await service.issuer.mintToken({
+    scope: 'admin:refunds.read',
+    brand: 'brand_hidden',
+  });
+  for (const [path, init] of [
+    ['/v1/admin/refunds?customer_id=hidden', {}],
+    ['/v1/admin/refunds?limit=hidden', {}],
+    ['/v1/admin/refunds/hidden?x="hidden"', {}],
+    ['/v1/admin/refunds/%22hidden%0a%7d', {}],
+    ['/v1/admin/disputes/hidden', {}],
+    ['/v1/payments/hidden', { method: 'DELETE' }],
+    ['/v1/payments/hidden', { method: 'PROPFIND' }],
+    ['/hidden%0a', {}],
+    ['/v1/webhooks/stripe', { method: 'POST', body: 'hidden' }],
+  ] as const) {
+    const headers = { authorization: `Bearer ${access_token}`, 'x-request-id': 'hidden' };
+    await (await fetch(`${service.url}${path}`, { headers, ...init })).arrayBuffer();
+    await (await fetch(`${service.url}${path}`, init)).arrayBuffer();
+  }
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  assert.ok(text.endsWith('\n'));
+  assert.doesNotMatch(text, /hidden/);
+  const types = new Map<string, string>();
+  const label = String.raw`[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\n"])*"`;
+  const sample = new RegExp(
+    String.raw`^([a-zA-Z_:][\w:]*)(?:\{(${label}(?:,${label})*)\})? (?:[-+]?(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?|Inf)|NaN|Nan)$`,
+  );
+  const known = {
+    method: /^[A-Z]+$/,
+    status: /^[1-5]\d\d$/,
+    route:
+      /^(unknown|\/healthz|\/readyz|\/metrics|\/openapi\.json|\/reference.*|\/v1(\/[a-z]+)+(\/:[a-z_]+)?)$/,
+  };
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const [, declared, type] = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/.exec(line) ?? [];
+    if (declared !== undefined && type !== undefined) {
+      assert.ok(!types.has(declared), line);
+      types.set(declared, type);
+    }
+    if (/^# (TYPE|HELP) \S+ \S/.test(line)) continue;
+    const [, name = '', labels = ''] = sample.exec(line) ?? assert.fail(line);
+    assert.ok(types.has(name) || types.get(name.replace(/_(bucket|sum|count)$/, '')) === 'histogram', line);
+    if (!name.startsWith('http_request_duration_seconds')) continue;
+    for (const [, key = '', value = ''] of labels.matchAll(/(\w+)="([^"]*)"/g)) {
+      if (key !== 'le') assert.match(value, known[key as keyof typeof known] ?? assert.fail(line));
+    }
+  }
+  assert.equal(types.get('http_request_duration_seconds'), 'histogram');
+});
+
 test('two apps in one process measure apart', async () => {
   await using other = await startTestApp();
   const text = await (await fetch(`${other.url}/metrics`)).text();
