@@ -197,8 +197,8 @@ export async function findRefund(
                           'actor_type', t.actor_type, 'actor_id', t.actor_id, 'cause', t.cause)
                         FROM refund_transitions t WHERE t.refund_id = r.refund_id
                         ORDER BY t.transition_id) AS timeline
-           FROM refunds r JOIN payments p USING (payment_id)
-           WHERE r.refund_id = $2 AND r.brand_id = $1`,
+           FROM (SELECT ${COLUMNS} FROM refunds WHERE refund_id = $2 AND brand_id = $1) r
+           JOIN payments p USING (payment_id)`,
     values: [brandId, refundId],
   });
   const [row] = rows;

@@ -397,6 +397,27 @@ test('a refund and its timeline are of one moment: the status is always where th
   assert.equal(await countQueries(context, () => getDetail(refundIds[0] ?? '')), 1);
 });
 
+test('while a newer version adds columns to the books this one goes on answering', async () => {
+  const { payment, refundIds } = await makePayment(service.pool, { refunds: [{}], disputes: [{}] });
+  const ask = async () => {
+    for (const path of [
+      LIST,
+      `${LIST}/${refundIds[0]}`,
+      `/v1/payments/${payment.payment_id}`,
+      '/v1/admin/payments',
+      '/v1/admin/disputes?brand_id=default',
+      '/readyz',
+    ]) {
+      assert.equal((await service.get(path)).status, 200, path);
+    }
+  };
+  await ask();
+  // A connection keeps the plans of its statements, and a plan may not change its columns.
+  for (const table of ['payments', 'refunds', 'refund_transitions', 'disputes', 'schema_migrations'])
+    await service.pool.query(`ALTER TABLE ${table} ADD COLUMN novelty text`);
+  await ask();
+});
+
 test('what the list says of a refund is what the refund says of itself', async () => {
   for (const line of (await readPage(LIST)).lines) {
     const detail = await getDetail(line.refund_id);
