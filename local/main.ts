@@ -2,7 +2,9 @@ import { Command } from 'commander';
 import { findRunning, localDirectory, type RunningWorld } from './running.ts';
 
 /** Commands about the world that `npm start` has brought up in this folder. */
-const program = new Command('local').description('Commands about the running local world.');
+const program = new Command('local')
+  .description('Commands about the running local world. They look for it in LOCAL_DIR (.local).')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 program
   .command('env')
@@ -23,17 +25,25 @@ program
     'a person of the sign-in page (agent, approver, finance, auditor, nobody); else a service',
   )
   .addHelpText('after', '\nExample:\n  npm run -s token -- --scope "admin:refunds.read" --as agent')
-  .action(async ({ scope, brand, as }: { scope: string; brand?: string; as?: string }) => {
-    const world = runningWorld();
-    const response = await fetch(new URL('/_control/tokens', world.issuer_url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${world.issuer_control_secret}` },
-      body: JSON.stringify({ scope, brand, as }),
-    });
-    const answer = (await response.json()) as { access_token?: string; message?: string };
-    if (answer.access_token === undefined) fail(answer.message ?? `The issuer answered ${response.status}.`);
-    process.stdout.write(`${answer.access_token}\n`);
+  .action(async (request: TokenOptions) => {
+    process.stdout.write(`${await requestToken(runningWorld(), request)}\n`);
   });
+
+interface TokenOptions {
+  scope: string;
+  brand?: string;
+  as?: string;
+}
+
+async function requestToken(world: RunningWorld, request: TokenOptions): Promise<string> {
+  const response = await fetch(new URL('/_control/tokens', world.issuer_url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${world.issuer_control_secret}` },
+    body: JSON.stringify(request),
+  }).catch(() => fail(`The issuer at ${world.issuer_url} does not answer.`));
+  const answer = (await response.json()) as { access_token?: string; message?: string };
+  return answer.access_token ?? fail(answer.message ?? `The issuer answered ${response.status}.`);
+}
 
 function runningWorld(): RunningWorld {
   const directory = localDirectory();

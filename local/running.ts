@@ -1,10 +1,13 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isRunning, type ProcessIdentity } from './postgres/processes.ts';
 
 /** What a running world tells the other commands: where everything is. Kept in its folder, readable by its owner only. */
 export interface RunningWorld {
   /** The process of `npm start`. */
-  pid: number;
+  starter: ProcessIdentity;
+  /** The service's process. */
+  service: ProcessIdentity;
   service_url: string;
   issuer_url: string;
   /** What the local issuer's control endpoint wants. */
@@ -16,37 +19,37 @@ export interface RunningWorld {
 
 /** Where the world's data lives: `LOCAL_DIR`, or `.local` in the current folder. */
 export function localDirectory(): string {
-  return resolve(process.env.LOCAL_DIR ?? '.local');
+  return resolve(process.env.LOCAL_DIR || '.local');
 }
 
-const fileOf = (directory: string) => resolve(directory, 'running.json');
+const fileOf = (directory: string) => join(directory, 'running.json');
 
-/** The world that runs in this folder, or undefined where none does (also after everything was killed). */
-export function findRunning(directory: string): RunningWorld | undefined {
-  let world: RunningWorld;
+/** The world that was brought up last in this folder and did not forget it: it runs, or it was killed. */
+export function lastWorld(directory: string): RunningWorld | undefined {
   try {
-    world = JSON.parse(readFileSync(fileOf(directory), 'utf8')) as RunningWorld;
+    return JSON.parse(readFileSync(fileOf(directory), 'utf8')) as RunningWorld;
   } catch {
     return undefined;
   }
-  return isAlive(world.pid) ? world : undefined;
+}
+
+/** The world that runs in this folder, or undefined where none does (also after everything was killed). */
+export function findRunning(directory: string): RunningWorld | undefined {
+  const world = lastWorld(directory);
+  return world !== undefined && isRunning(world.starter) ? world : undefined;
 }
 
 export function writeRunning(directory: string, world: RunningWorld): void {
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(fileOf(directory), `${JSON.stringify(world, null, 2)}\n`, { mode: 0o600 });
+  writePrivately(fileOf(directory), world);
 }
 
 export function forgetRunning(directory: string): void {
   rmSync(fileOf(directory), { force: true });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it is there and somebody else's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Writes JSON that only the owner may read, at once: after a kill -9 the old file is there or the new one. */
+export function writePrivately(file: string, content: object): void {
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(temporary, file);
 }

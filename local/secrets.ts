@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writePrivately } from './running.ts';
 
 /** The keys of a local world: made at its first start, kept in its folder, readable by its owner only. */
 export interface LocalSecrets {
@@ -21,6 +22,6 @@ export function localSecrets(directory: string): LocalSecrets {
     stripe_webhook_secret: `whsec_${randomBytes(24).toString('hex')}`,
     issuer_control_secret: randomBytes(24).toString('base64url'),
   };
-  writeFileSync(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+  writePrivately(file, secrets);
   return secrets;
 }

@@ -1,96 +1,95 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { type Books, openBooks } from './books.ts';
+import { fillWorld } from './fill.ts';
+import { takeFolder } from './folder.ts';
 import { API_AUDIENCE } from './issuer/scopes.ts';
 import { startIssuer } from './issuer/start.ts';
+import { choosePort, HOST } from './port.ts';
+import { identify } from './postgres/processes.ts';
 import { startPostgres } from './postgres/start.ts';
-import { runCli, runService } from './processes.ts';
-import { findRunning, forgetRunning, localDirectory, writeRunning } from './running.ts';
+import { endLeftover, runService, type ServiceProcess } from './processes.ts';
+import { forgetRunning, lastWorld, localDirectory, writeRunning } from './running.ts';
 import { liveOn } from './sample/live.ts';
-import { openSample } from './sample/sample.ts';
-import { connectWebhooks } from './sample/webhooks.ts';
 import { localSecrets } from './secrets.ts';
 import { createSteps } from './steps.ts';
 import { startStripe } from './stripe/server.ts';
-import { waitUntilReady, waitUntilSettled } from './wait.ts';
+import { waitUntilReady } from './wait.ts';
 import { printWelcome } from './welcome.ts';
 
-const SEED = 20_260_101;
+const STRIPE_SEED = 1;
 
 export interface StartOptions {
   /** Forget the data of earlier starts. */
   fresh: boolean;
   /** Let the world go on living. */
   live: boolean;
-  /** Resolves when whoever started it wants it to stop. */
-  stopping: Promise<void>;
+  /** Says when whoever started it wants it to stop. */
+  signal: AbortSignal;
+}
+
+/** A laptop's world that is up. Disposing of it takes everything down. */
+export interface LocalWorld extends AsyncDisposable {
+  service: ServiceProcess;
 }
 
 /**
- * A laptop's world: starts the stand-ins and the service, fills them at the first start through the real path
- * (Stripe's API for what is past, its signed webhooks for the last day), and says where everything is.
- * Disposing of it takes everything down, in the order in which nothing misses anything.
+ * Starts the stand-ins and the service, fills them at the first start, and says where everything is. What it started it
+ * takes down again where it fails or is told to stop; always in the order in which nothing misses anything.
  */
-export async function startWorld({ fresh, live, stopping }: StartOptions): Promise<AsyncDisposable> {
+export async function startWorld({ fresh, live, signal }: StartOptions): Promise<LocalWorld> {
+  await using stack = new AsyncDisposableStack();
+  const steps = createSteps(signal);
   const directory = localDirectory();
-  const other = findRunning(directory);
-  if (other !== undefined) {
-    throw new Error(
-      `A world is already running in ${directory} (process ${other.pid}): ${other.service_url}\n` +
-        'Stop it first, or set LOCAL_DIR to another folder and PORT to another port.',
-    );
-  }
-  const stack = new AsyncDisposableStack();
-  try {
-    const steps = createSteps();
-    if (fresh)
-      for (const name of ['stripe', 'issuer', 'secrets.json'])
-        rmSync(join(directory, name), { recursive: true, force: true });
-    for (const name of ['stripe', 'issuer']) mkdirSync(join(directory, name), { recursive: true });
-    const secrets = localSecrets(directory);
-    const now_ms = Date.now();
+  const folder = takeFolder(directory, fresh);
+  stack.defer(() => folder.release());
+  const killed = lastWorld(directory);
+  if (killed !== undefined) await endLeftover(killed.service);
+  const port = await choosePort();
+  const secrets = localSecrets(directory);
 
-    const postgres = await steps.run('PostgreSQL', () =>
-      startPostgres({ dataDirectory: join(directory, 'postgres'), fresh }),
-    );
-    stack.defer(() => postgres.stop());
-    const issuer = await steps.run('OAuth issuer', () =>
-      startIssuer({
-        dataDirectory: join(directory, 'issuer'),
-        controlSecret: secrets.issuer_control_secret,
-      }),
-    );
-    stack.defer(() => issuer.close());
-    const stripe = await steps.run('Stripe stand-in', () =>
-      startStripe({
-        databaseFile: join(directory, 'stripe', 'stripe.sqlite'),
-        apiKey: secrets.stripe_api_key,
-        seed: SEED,
-      }),
-    );
-    stack.defer(() => stripe.close());
+  const postgres = await steps.run('PostgreSQL', async () => {
+    const started = await startPostgres({ dataDirectory: folder.of('postgres'), fresh: folder.begunAnew });
+    stack.defer(() => started.stop());
+    return started;
+  });
+  folder.markBegun();
+  const issuer = await steps.run('OAuth issuer', async () => {
+    const started = await startIssuer({
+      dataDirectory: folder.of('issuer'),
+      controlSecret: secrets.issuer_control_secret,
+    });
+    stack.defer(() => started.close());
+    return started;
+  });
+  const stripe = await steps.run('Stripe stand-in', async () => {
+    const started = await startStripe({
+      databaseFile: folder.of('stripe/stripe.sqlite'),
+      apiKey: secrets.stripe_api_key,
+      seed: STRIPE_SEED,
+    });
+    stack.defer(() => started.close());
+    return started;
+  });
 
-    const port = Number(process.env.PORT ?? 8080);
-    const serviceUrl = `http://127.0.0.1:${port}`;
-    const env = {
-      PORT: String(port),
-      HOST: '127.0.0.1',
-      DATABASE_URL: postgres.url,
-      STRIPE_API_KEY: secrets.stripe_api_key,
-      STRIPE_API_BASE: stripe.url,
-      STRIPE_WEBHOOK_SECRET: secrets.stripe_webhook_secret,
-      OAUTH_ISSUER: issuer.url,
-      OAUTH_CLIENT_ID: 'payments-service',
-      OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
-      OAUTH_AUDIENCE: API_AUDIENCE,
-    };
-    const webhooks = { url: `${serviceUrl}/v1/webhooks/stripe`, secret: secrets.stripe_webhook_secret };
-    const logFile = join(directory, 'service.log');
-    const service = runService(env, logFile);
-    stack.defer(() => service.stop());
-    await steps.run('Service', () => waitUntilReady(serviceUrl, service));
-
+  const serviceUrl = `http://${HOST}:${port}`;
+  const env = {
+    PORT: String(port),
+    HOST,
+    DATABASE_URL: postgres.url,
+    STRIPE_API_KEY: secrets.stripe_api_key,
+    STRIPE_API_BASE: stripe.url,
+    STRIPE_WEBHOOK_SECRET: secrets.stripe_webhook_secret,
+    OAUTH_ISSUER: issuer.url,
+    OAUTH_CLIENT_ID: 'payments-service',
+    OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
+    OAUTH_AUDIENCE: API_AUDIENCE,
+  };
+  const logFile = folder.of('service.log');
+  const service = await steps.run('Service', async () => {
+    const started = runService(env, logFile);
+    stack.defer(() => started.stop());
     writeRunning(directory, {
-      pid: process.pid,
+      starter: identify(process.pid) ?? { pid: process.pid, started: '' },
+      service: started.identity,
       service_url: serviceUrl,
       issuer_url: issuer.url,
       issuer_control_secret: secrets.issuer_control_secret,
@@ -98,34 +97,27 @@ export async function startWorld({ fresh, live, stopping }: StartOptions): Promi
       env,
     });
     stack.defer(() => forgetRunning(directory));
+    await waitUntilReady(serviceUrl, started, signal);
+    return started;
+  });
 
-    const sample = openSample(stripe.world);
-    if (sample.stage() === 'none') {
-      await steps.run('90 days of payments and refunds at Stripe', async () =>
-        sample.make(SEED, now_ms, webhooks),
-      );
-    }
-    connectWebhooks(stripe.world, webhooks);
-    if (sample.stage() === 'made') {
-      await runCli(['backfill', '--since', sample.since()], env, stopping);
-      await steps.run('The last day, by signed webhooks', () => waitUntilSettled(stripe, postgres.url));
-      sample.markFilled();
-    }
-    if (live) {
-      const living = liveOn(stripe.world, now_ms);
-      stack.defer(() => living.stop());
-    }
+  const books: Books = await openBooks(postgres.url);
+  try {
+    const webhooks = { url: `${serviceUrl}/v1/webhooks/stripe`, secret: secrets.stripe_webhook_secret };
+    await fillWorld({ steps, stripe, books, env, webhooks });
+    if (live) stack.use(liveOn(stripe.world, Date.now()));
     await printWelcome({
       serviceUrl,
       stripeUrl: stripe.url,
-      postgresUrl: postgres.url,
       issuer,
-      logFile,
+      postgres,
+      directory,
       live,
+      summary: await books.summary(),
     });
-    return stack;
-  } catch (error) {
-    await stack.disposeAsync();
-    throw error;
+  } finally {
+    await books.close();
   }
+  const owned = stack.move();
+  return { service, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

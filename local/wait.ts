@@ -1,18 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
 import type { ServiceProcess } from './processes.ts';
-import type { StripeStandIn } from './stripe/server.ts';
 
 /** Waits until the service says that it is ready; rejects with its last words if it ends instead. */
 export async function waitUntilReady(
   serviceUrl: string,
   service: ServiceProcess,
+  signal: AbortSignal,
   timeout_ms = 30_000,
 ): Promise<void> {
   const ended = service.ended.then((lastLines) => {
     throw new Error(`The service did not start:\n${lastLines}`);
   });
-  await Promise.race([ended, poll(timeout_ms, 'The service is not ready', () => isReady(serviceUrl))]);
+  const ready = poll(() => isReady(serviceUrl), signal, timeout_ms);
+  if (!(await Promise.race([ended, ready])))
+    throw new Error(`The service is not ready after ${timeout_ms / 1000} s.`);
 }
 
 async function isReady(serviceUrl: string): Promise<boolean> {
@@ -23,31 +24,17 @@ async function isReady(serviceUrl: string): Promise<boolean> {
   }
 }
 
-/** Waits until every webhook has been delivered and every event stored has been dealt with. */
-export async function waitUntilSettled(
-  stripe: StripeStandIn,
-  databaseUrl: string,
-  timeout_ms = 60_000,
-): Promise<void> {
-  await stripe.deliverer.idle();
-  const client = new pg.Client(databaseUrl);
-  await client.connect();
-  try {
-    await poll(timeout_ms, 'Some events are still not dealt with', async () => {
-      const { rowCount } = await client.query(
-        `SELECT 1 FROM stripe_events WHERE status = 'received' LIMIT 1`,
-      );
-      return rowCount === 0;
-    });
-  } finally {
-    await client.end();
-  }
-}
-
-async function poll(timeout_ms: number, complaint: string, done: () => Promise<boolean>): Promise<void> {
+/** Asks until the answer is yes: true; false where it was not within the time. Rejects where `signal` says so. */
+export async function poll(
+  done: () => Promise<boolean>,
+  signal: AbortSignal,
+  timeout_ms: number,
+): Promise<boolean> {
   const deadline = Date.now() + timeout_ms;
   while (!(await done())) {
-    if (Date.now() > deadline) throw new Error(`${complaint} after ${timeout_ms / 1000} s.`);
+    signal.throwIfAborted();
+    if (Date.now() > deadline) return false;
     await pause(50);
   }
+  return true;
 }

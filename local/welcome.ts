@@ -1,69 +1,50 @@
-import pg from 'pg';
+import type { Summary } from './books.ts';
 import type { Issuer } from './issuer/start.ts';
+import type { Postgres } from './postgres/start.ts';
 
-export interface Addresses {
+export interface Welcome {
   serviceUrl: string;
   stripeUrl: string;
-  postgresUrl: string;
   issuer: Issuer;
-  logFile: string;
+  postgres: Postgres;
+  /** Where the world's data lives. */
+  directory: string;
   live: boolean;
+  summary: Summary;
 }
 
 const SCOPES = 'admin:refunds.read admin:payments.read admin:disputes.read';
 
 /** Tells a newcomer where everything is, with a token and lines to paste. */
-export async function printWelcome({
-  serviceUrl,
-  stripeUrl,
-  postgresUrl,
-  issuer,
-  logFile,
-  live,
-}: Addresses): Promise<void> {
-  const { counts, customer } = await readSample(postgresUrl);
-  const { access_token: token } = await issuer.mintToken({ scope: SCOPES });
+export async function printWelcome(world: Welcome): Promise<void> {
+  const { serviceUrl, summary, directory, postgres } = world;
+  const { access_token: token } = await world.issuer.mintToken({ scope: SCOPES });
+  const count = (number: number) => number.toLocaleString('en-US');
+  const list = `${serviceUrl}/v1/admin/refunds`;
+  const curl = (query: string) => `curl -H "Authorization: Bearer $ACCESS_TOKEN" "${list}?${query}"`;
+  // The commands look for the world in the same folder.
+  const folder = process.env.LOCAL_DIR ? `LOCAL_DIR='${process.env.LOCAL_DIR}' ` : '';
+  const elsewhere = postgres.directory.startsWith(directory) ? '' : `\n              ${postgres.directory}`;
   process.stdout.write(`
-  In the books: ${counts.payments} payments, ${counts.refunds} refunds, ${counts.disputes} disputes.${live ? ' More every few seconds.' : ''}
+  In the books: ${count(summary.payments)} payments, ${count(summary.refunds)} refunds, ${count(summary.disputes)} disputes${world.live ? ', and more every few seconds' : ''}.
 
-  API          ${serviceUrl}/v1/admin/refunds
-  Reference    ${serviceUrl}/reference
-  Health       ${serviceUrl}/readyz      Metrics ${serviceUrl}/metrics
-  Sign-in      ${issuer.url}
-  Stripe       ${stripeUrl}
-  PostgreSQL   ${new URL(postgresUrl).host}      its URL and all settings: npm run -s local -- env
-  Log          ${logFile}
+  API         ${list}
+  Reference   ${serviceUrl}/reference
+  Health      ${serviceUrl}/readyz
+  Metrics     ${serviceUrl}/metrics
+  Sign-in     ${world.issuer.url}
+  Stripe      ${world.stripeUrl}
+  PostgreSQL  ${new URL(postgres.url).host}
+  Data, logs  ${directory}${elsewhere}
 
-  A token for the next hour (another one: npm run -s token -- --scope "admin:refunds.read"):
+  Paste into another terminal; the token lasts an hour:
 
     export ACCESS_TOKEN=${token}
+    ${curl('limit=5')}
+    ${curl(`customer_id=${encodeURIComponent(summary.customer)}`)}
 
-  The most recent refunds, and those of one customer:
-
-    curl -H "Authorization: Bearer $ACCESS_TOKEN" "${serviceUrl}/v1/admin/refunds?limit=5"
-    curl -H "Authorization: Bearer $ACCESS_TOKEN" "${serviceUrl}/v1/admin/refunds?customer_id=${customer}"
-
-  Ctrl-C takes everything down; the data stays for the next start.
+  Another token   ${folder}npm run -s token -- --scope "admin:refunds.read" --as agent
+  All settings    ${folder}npm run -s local -- env
+  Stop            Ctrl-C; the data stays for the next start
 `);
-}
-
-async function readSample(databaseUrl: string) {
-  const client = new pg.Client(databaseUrl);
-  await client.connect();
-  try {
-    const { rows: sums } = await client.query<{ payments: string; refunds: string; disputes: string }>(
-      `SELECT (SELECT count(*) FROM payments) AS payments, (SELECT count(*) FROM refunds) AS refunds,
-              (SELECT count(*) FROM disputes) AS disputes`,
-    );
-    const { rows: customers } = await client.query<{ customer_id: string }>(
-      `SELECT customer_id FROM refunds WHERE brand_id = 'default'
-       GROUP BY customer_id ORDER BY count(*) DESC, customer_id LIMIT 1`,
-    );
-    return {
-      counts: sums[0] ?? { payments: '0', refunds: '0', disputes: '0' },
-      customer: customers[0]?.customer_id ?? '',
-    };
-  } finally {
-    await client.end();
-  }
 }

@@ -18,7 +18,11 @@ function readOwner(file: string): ProcessIdentity | undefined {
  * @returns gives the claim back
  * @throws when a process that still runs holds it
  */
-export function claim(directory: string): () => void {
+export function claim(
+  directory: string,
+  complain = ({ pid }: ProcessIdentity) =>
+    `The PostgreSQL in ${directory} is in use by process ${pid}. Stop that one first, or use another LOCAL_DIR.`,
+): () => void {
   const file = join(directory, 'owner.json');
   const self = identify(process.pid);
   for (;;) {
@@ -29,11 +33,7 @@ export function claim(directory: string): () => void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const owner = readOwner(file);
-    if (owner !== undefined && isRunning(owner)) {
-      throw new Error(
-        `The PostgreSQL in ${directory} is in use by process ${owner.pid}. Stop that one first, or use another LOCAL_DIR.`,
-      );
-    }
+    if (owner !== undefined && isRunning(owner)) throw new Error(complain(owner));
     rmSync(file, { force: true });
   }
 }

@@ -48,6 +48,8 @@ test('the sample has the size that the README promises, in every status that Str
     'usd',
   ]);
   assert.ok(world.store.count('dispute') > 5);
+  const invoices = world.store.count('invoice_payment');
+  assert.ok(invoices > 150 && invoices < 300, `${invoices} payments of subscriptions, by invoice`);
   const [several] = world.store
     .sql(`SELECT count(*) AS n FROM objects WHERE kind = 'refund' GROUP BY charge ORDER BY n DESC LIMIT 1`)
     .all();

@@ -1,4 +1,5 @@
 import { createCustomer } from '../stripe/resources/customers.ts';
+import { createInvoicePayment } from '../stripe/resources/invoice_payments.ts';
 import { cancelPaymentIntent, createPaymentIntent } from '../stripe/resources/payment_intents.ts';
 import type { World } from '../stripe/world.ts';
 import { planAftermath } from './aftermath.ts';
@@ -43,12 +44,8 @@ export function inventHistory(world: World, seed: number, now_ms: number, size: 
         const { name, email } = customer.person;
         customer.id ??= createCustomer(world, { name, email }).id;
       }
-      const { intent } = createPaymentIntent(world, {
-        ...payment.input,
-        customer: payment.guest ? null : (customer.id ?? null),
-      });
-      if (payment.abandoned) cancelPaymentIntent(world, intent.id, 'abandoned');
-      else if (intent.status === 'succeeded' && typeof intent.latest_charge === 'string') {
+      const intent = carryOut(world, payment, customer.id);
+      if (intent.status === 'succeeded' && typeof intent.latest_charge === 'string') {
         planAftermath(chance, schedule, world, {
           charge: intent.latest_charge,
           amount: intent.amount,
@@ -58,6 +55,19 @@ export function inventHistory(world: World, seed: number, now_ms: number, size: 
     });
   }
   return schedule;
+}
+
+/** Lets an invented payment happen at Stripe. */
+export function carryOut(
+  world: World,
+  { input, guest, abandoned, invoiced }: ReturnType<typeof inventPayment>,
+  customer: string | undefined,
+) {
+  const { intent } = createPaymentIntent(world, { ...input, customer: guest ? null : (customer ?? null) });
+  if (abandoned) return cancelPaymentIntent(world, intent.id, 'abandoned');
+  if (invoiced !== null && intent.status === 'succeeded')
+    createInvoicePayment(world, { payment_intent: intent.id, subscription: invoiced });
+  return intent;
 }
 
 /** A payment, by chance: who pays what for which order, and whether it comes to anything. */
@@ -70,6 +80,13 @@ export function inventPayment(chance: Chance, person: Person, number: number) {
     [1, 'abandoned'],
     [1, 'unauthenticated'],
   ]);
+  // A platform that bills by itself names its subscription in metadata; Stripe's own subscriptions pay by invoice.
+  const billing = chance.oneOf([
+    [84, 'once'],
+    [8, 'own'],
+    [8, 'stripe'],
+  ]);
+  const subscription = `sub_${person.email.replaceAll(/[^a-z0-9]/g, '').slice(0, 14)}`;
   const card = {
     paid: person.card,
     declined: 'pm_card_chargeDeclinedInsufficientFunds',
@@ -80,6 +97,8 @@ export function inventPayment(chance: Chance, person: Person, number: number) {
   return {
     guest,
     abandoned: outcome === 'abandoned',
+    /** The subscription at Stripe whose invoice this pays; null where it pays none. */
+    invoiced: billing === 'stripe' && !guest ? subscription : null,
     input: {
       amount: inventAmount(chance, person.currency),
       currency: person.currency,
@@ -91,9 +110,7 @@ export function inventPayment(chance: Chance, person: Person, number: number) {
         order_id: `order_${String(number).padStart(6, '0')}`,
         ...(person.brand === null ? {} : { brand_id: person.brand }),
         ...(guest || person.platform_id === null ? {} : { customer_id: person.platform_id }),
-        ...(chance.happens(0.15)
-          ? { subscription_id: `sub_${person.email.replaceAll(/[^a-z0-9]/g, '').slice(0, 14)}` }
-          : {}),
+        ...(billing === 'own' ? { subscription_id: subscription } : {}),
       },
     },
   };

@@ -4,34 +4,29 @@ import { connectWebhooks, type WebhookTarget } from './webhooks.ts';
 
 const DAY_MS = 86_400_000;
 
-/** How far the sample has come: made at the stand-in, and brought into the service. Survives a kill -9. */
-type Stage = 'none' | 'made' | 'filled';
+/** The sample in a stand-in's world. */
+export interface Sample {
+  /** The day from which on the service has to ask for what is past; undefined before the sample is made. */
+  since(): string | undefined;
+  /**
+   * Makes the whole sample in one transaction: what is past happens before the service's endpoint is registered, so
+   * that it has to be asked for; the last day after, so that it comes by webhook. Returns `since`.
+   */
+  make(seed: number, now_ms: number, webhooks: WebhookTarget): string;
+}
 
-export function openSample(world: World) {
+export function openSample(world: World): Sample {
   return {
-    stage: () => (world.store.setting('sample') ?? 'none') as Stage,
-
-    /**
-     * Makes the whole sample in one transaction: what is past happens before the service's endpoint is registered, so
-     * that it has to be asked for; the last day after, so that it comes by webhook.
-     */
-    make(seed: number, now_ms: number, webhooks: WebhookTarget): void {
+    since: () => world.store.setting('sample_since'),
+    make: (seed, now_ms, webhooks) =>
       transact(world, () => {
         const history = inventHistory(world, seed, now_ms);
         history.runUntil(now_ms - DAY_MS);
         connectWebhooks(world, webhooks);
         history.runUntil(now_ms);
-        world.store.setSetting(
-          'sample_since',
-          new Date(now_ms - (SAMPLE.days + 1) * DAY_MS).toISOString().slice(0, 10),
-        );
-        world.store.setSetting('sample', 'made' satisfies Stage);
-      });
-    },
-
-    /** The day from which on the service has to ask for what is past. */
-    since: () => world.store.setting('sample_since') ?? '',
-
-    markFilled: () => world.store.setSetting('sample', 'filled' satisfies Stage),
+        const since = new Date(now_ms - (SAMPLE.days + 1) * DAY_MS).toISOString().slice(0, 10);
+        world.store.setSetting('sample_since', since);
+        return since;
+      }),
   };
 }

@@ -1,4 +1,5 @@
 import { createWebhookEndpoint, updateWebhookEndpoint } from '../stripe/resources/webhook_endpoints.ts';
+import type { StripeStandIn } from '../stripe/server.ts';
 import type { World } from '../stripe/world.ts';
 
 /** Where Stripe sends its events, and what it signs them with. */
@@ -12,4 +13,12 @@ export function connectWebhooks(world: World, { url, secret }: WebhookTarget): v
   const [known] = world.store.list('webhook_endpoint', { where: {}, created: {}, limit: 1 });
   if (known === undefined) createWebhookEndpoint(world, { url, secret, enabled_events: ['*'] });
   else if (known.body.url !== url) updateWebhookEndpoint(world, known.id, { url });
+}
+
+/** Sends what failed while the service was down at once, where Stripe would wait for its next attempt. */
+export function sendWaiting({ world, deliverer }: StripeStandIn): void {
+  world.store
+    .sql("UPDATE deliveries SET next_attempt_ms = ? WHERE status = 'pending' AND next_attempt_ms > ?")
+    .run(world.clock.now_ms(), world.clock.now_ms());
+  deliverer.pump();
 }
