@@ -15,21 +15,23 @@ export interface MadePayment extends Partial<PaymentObservation> {
 /** Puts a payment into the books the way that Stripe's word gets there, and returns its ids. */
 export async function makePayment(pool: Pool, { refunds = [], disputes = [], ...given }: MadePayment = {}) {
   number += 1;
-  const charge = `ch_made_${number}`;
+  // Its own copy: others may be made while this one waits for the database.
+  const serial = number;
+  const charge = `ch_made_${serial}`;
   const now = new Date();
   return await withTransaction(pool, async (tx) => {
     let { payment } = await observePayment(
       tx,
       {
         brand_id: 'default',
-        customer_id: `customer_${number}`,
-        order_id: `order_${number}`,
+        customer_id: `customer_${serial}`,
+        order_id: `order_${serial}`,
         subscription_id: null,
         amount_cents: 10_000,
         currency: 'usd',
         status: 'succeeded',
         captured_cents: 10_000,
-        stripe_payment_intent_id: `pi_made_${number}`,
+        stripe_payment_intent_id: `pi_made_${serial}`,
         stripe_charge_id: charge,
         created_at: now,
         observed_at: now,
@@ -42,7 +44,7 @@ export async function makePayment(pool: Pool, { refunds = [], disputes = [], ...
         tx,
         payment,
         {
-          stripe_refund_id: `re_made_${number}_${index}`,
+          stripe_refund_id: `re_made_${serial}_${index}`,
           charge_id: charge,
           amount_cents: 1_000,
           currency: payment.currency,
@@ -65,7 +67,7 @@ export async function makePayment(pool: Pool, { refunds = [], disputes = [], ...
         tx,
         payment,
         {
-          stripe_dispute_id: `dp_made_${number}_${index}`,
+          stripe_dispute_id: `dp_made_${serial}_${index}`,
           stripe_charge_id: charge,
           amount_cents: payment.amount_cents,
           currency: payment.currency,
