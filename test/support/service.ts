@@ -1,0 +1,50 @@
+import type { Issuer } from '../../local/issuer/start.ts';
+import type { StripeStandIn } from '../../local/stripe/server.ts';
+import { TEST_KEY } from '../../local/stripe/testing.ts';
+import { Program } from './program.ts';
+
+/** The service as production runs it: `node service/src/main.ts` and an environment. */
+export class Service extends Program {
+  constructor(env: Record<string, string>) {
+    super(process.execPath, ['service/src/main.ts'], env);
+  }
+
+  /** Where it listens. */
+  async url(): Promise<string> {
+    return (await this.says(/http:\/\/127\.0\.0\.1:\d+/))[0];
+  }
+
+  /** Where it listens, once it says that it is ready. */
+  async ready(): Promise<string> {
+    const url = await this.url();
+    while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise(setImmediate);
+    return url;
+  }
+
+  /** Tells it to stop; resolves with its exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.kill(signal);
+    return await this.ended;
+  }
+}
+
+/** A service's settings: any free port, these neighbours. */
+export function settingsOf(neighbours: {
+  databaseUrl: string;
+  standIn: StripeStandIn;
+  issuer: Issuer;
+  webhookSecret?: string;
+}): Record<string, string> {
+  const { databaseUrl, standIn, issuer, webhookSecret = 'whsec_nobody_sends' } = neighbours;
+  return {
+    PORT: '0',
+    HOST: '127.0.0.1',
+    DATABASE_URL: databaseUrl,
+    STRIPE_API_KEY: TEST_KEY,
+    STRIPE_API_BASE: standIn.url,
+    STRIPE_WEBHOOK_SECRET: webhookSecret,
+    OAUTH_ISSUER: issuer.url,
+    OAUTH_CLIENT_ID: 'payments-service',
+    OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
+  };
+}
