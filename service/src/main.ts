@@ -1,3 +1,4 @@
+import './memory.ts';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
