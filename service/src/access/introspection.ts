@@ -94,8 +94,27 @@ function requestOptions(address: string) {
   const { protocol, hostname } = new URL(address);
   return {
     signal: () => AbortSignal.timeout(TIMEOUT_MS),
+    [oauth.customFetch]: fetchOverStaleConnections,
     [oauth.allowInsecureRequests]: protocol === 'http:' && LOOPBACK.includes(hostname),
   };
+}
+
+/**
+ * Asks once more where a kept connection turned out to be closed by the other side, as all are when an issuer restarts. Nothing
+ * that is asked here changes anything, so asking twice is safe.
+ */
+async function fetchOverStaleConnections(
+  url: string,
+  { body, ...rest }: oauth.CustomFetchOptions<string, URLSearchParams | undefined>,
+): Promise<Response> {
+  const init: RequestInit = body === undefined ? rest : { ...rest, body };
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (code !== 'UND_ERR_SOCKET' && code !== 'ECONNRESET') throw error;
+    return await fetch(url, init);
+  }
 }
 
 function factsOf(answer: oauth.IntrospectionResponse, audience: string | undefined): TokenFacts | undefined {
