@@ -48,7 +48,7 @@ export async function fillWorld({ steps, stripe, books, env, webhooks }: FillDep
       await looking;
     }
   });
-  await steps.run("The last day's signed webhooks, dealt with", async () => {
+  await steps.run("The last day's signed webhooks", async () => {
     const settled = async () =>
       stripe.deliverer.list({ status: 'pending', limit: 1 }).length === 0 && (await books.haveNoOpenEvents());
     await poll(settled, steps.signal, SETTLE_WITHIN_MS);

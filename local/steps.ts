@@ -35,7 +35,9 @@ export function createSteps(signal: AbortSignal, stream: NodeJS.WriteStream = pr
         result = await work(progress);
       } catch (error) {
         live('');
-        if (!signal.aborted) stream.write(`${show(style('red', '✗'), name, '')}\n`);
+        // What a Ctrl-C broke off has not failed.
+        signal.throwIfAborted();
+        stream.write(`${show(style('red', '✗'), name, '')}\n`);
         throw error;
       }
       const seconds = `${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s`;

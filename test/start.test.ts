@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { isRunning } from '../local/postgres/processes.ts';
+import { lastWorld } from '../local/running.ts';
+import { until } from '../service/src/stripe/test-world.ts';
 import { execute } from './support/database.ts';
 import { assertBooksComplete, isUp, makeWorldFolder } from './support/local-world.ts';
 import { kill, Program, runProgram } from './support/program.ts';
@@ -14,10 +16,10 @@ async function isHalfFilled(
 ): Promise<void> {
   await program.says(/90 days of business at Stripe/);
   const { DATABASE_URL = '' } = await folder.env();
-  for (;;) {
+  await until(async () => {
     const { rows } = await execute(DATABASE_URL, 'SELECT count(*)::int AS n FROM payments');
-    if (rows[0]?.n > 600) break;
-  }
+    return rows[0]?.n > 300;
+  });
   const { rows } = await execute(DATABASE_URL, 'SELECT finished_at FROM backfills');
   assert.deepEqual(rows, [{ finished_at: null }], 'it is still being filled');
 }
@@ -196,6 +198,7 @@ test('a world is filled, answers, lets its commands be used, and is found again 
 
 test('killed at any moment, a world starts again, and its books are complete with nothing twice', async (t) => {
   await using folder = await makeWorldFolder();
+  let token = '';
 
   await t.test('all of it, in the middle of its first fill', async () => {
     await using start = folder.start();
@@ -224,38 +227,35 @@ test('killed at any moment, a world starts again, and its books are complete wit
     await isUp(start);
     assert.doesNotMatch(start.stdout, /read into the books/);
     await assertBooksComplete(await folder.env());
+    const family = start.family();
+    token = (await folder.run('token', '--scope', 'admin:refunds.read')).stdout.trim();
+    assert.equal((await list(await folder.env(), token)).status, 200);
+    const service = lastWorld(folder.directory)?.service;
+    assert.ok(service !== undefined && isRunning(service));
+    kill([service]);
+    assert.equal(await start.ended, 1, 'a world without its service is none');
+    assert.match(start.stderr, /The service has ended/);
+    assert.deepEqual(family.filter(isRunning), []);
+  });
+
+  await t.test('--fresh begins anew, and --live lets the lists move', async () => {
+    await using start = folder.start(['--fresh', '--live']);
+    await isUp(start);
+    assert.match(start.stdout, /90 days of business at Stripe/);
+    assert.match(start.stdout, /and more every few seconds/);
+    const env = await folder.env();
+    assert.equal((await list(env, token)).status, 401, 'a token of before is unknown');
+    const count = async (): Promise<number> => {
+      const { rows } = await execute(
+        String(env.DATABASE_URL),
+        'SELECT ((SELECT count(*) FROM refunds) + (SELECT count(*) FROM payments))::int AS n',
+      );
+      return rows[0]?.n;
+    };
+    const before = await count();
+    await until(async () => (await count()) > before + 1);
     assert.equal(await start.interrupt(), 0);
   });
-});
-
-test('--fresh begins anew, and --live lets the lists move', async () => {
-  await using folder = await makeWorldFolder();
-  const tokenOf = async () =>
-    (await folder.run('token', '--scope', 'admin:refunds.read admin:payments.read')).stdout.trim();
-  const newest = async (env: Record<string, string>) => {
-    const { rows } = await execute(
-      String(env.DATABASE_URL),
-      'SELECT max(refund_id COLLATE "C") AS refund, max(payment_id) AS payment FROM (SELECT refund_id, NULL AS payment_id FROM refunds UNION ALL SELECT NULL, payment_id FROM payments) AS all_of_them',
-    );
-    return JSON.stringify(rows);
-  };
-  let token: string;
-  {
-    await using first = folder.start();
-    await isHalfFilled(folder, first);
-    token = await tokenOf();
-    await first.interrupt();
-  }
-  await using start = folder.start(['--fresh', '--live']);
-  await isUp(start);
-  const env = await folder.env();
-  assert.match(start.stdout, /90 days of business at Stripe/);
-  assert.match(start.stdout, /and more every few seconds/);
-  assert.equal((await list(env, token)).status, 401, 'a token of before is unknown');
-  assert.equal((await list(env, await tokenOf())).status, 200);
-  const before = await newest(env);
-  while ((await newest(env)) === before) await new Promise(setImmediate);
-  assert.equal(await start.interrupt(), 0);
 });
 
 test('--help says what there is, and an option that does not exist is refused with it', async () => {

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { startIssuer } from '../../local/issuer/start.ts';
 import { startStripe } from '../../local/stripe/server.ts';
 import { createTestDatabase, execute } from '../../test/support/database.ts';
+import { Service } from '../../test/support/service.ts';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const stack = new AsyncDisposableStack();
 after(() => stack.disposeAsync());
 const issuer = await startIssuer();
@@ -30,66 +28,6 @@ const SETTINGS = {
   OAUTH_CLIENT_ID: 'payments-service',
   OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
 };
-
-/** The service as production runs it: a process and an environment. Disposing of it kills it, if it still lives. */
-class Service {
-  readonly child: ChildProcess;
-  readonly ended: Promise<number | null>;
-  output = '';
-  #changed = Promise.withResolvers<void>();
-
-  constructor(env: Record<string, string>) {
-    this.child = spawn(process.execPath, [MAIN], {
-      env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.on('data', (chunk: Buffer) => {
-        this.output += chunk;
-        this.#notify();
-      });
-    }
-    this.ended = once(this.child, 'close').then(([code]) => {
-      this.#notify();
-      return code as number | null;
-    });
-  }
-
-  #notify(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
-  }
-
-  /** Waits until it has said something like that; fails if it ends without. */
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const found = pattern.exec(this.output);
-      if (found !== null) return found;
-      assert.ok(this.child.exitCode === null && this.child.signalCode === null, `it ended:\n${this.output}`);
-      await this.#changed.promise;
-    }
-  }
-
-  async url(): Promise<string> {
-    return (await this.says(/http:\/\/127\.0\.0\.1:\d+/))[0];
-  }
-
-  async ready(): Promise<string> {
-    const url = await this.url();
-    while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise(setImmediate);
-    return url;
-  }
-
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    this.child.kill(signal);
-    return await this.ended;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
-    await this.ended;
-  }
-}
 
 test('without settings it does not start, and says which are missing, each in a sentence', async () => {
   await using service = new Service({ PORT: 'http' });

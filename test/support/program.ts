@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { identify, isRunning, type ProcessIdentity } from '../../local/postgres/processes.ts';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A program as a user runs it: a process of its own, in a group of its own as a terminal makes one. */
 export class Program {
@@ -48,6 +48,11 @@ export class Program {
     return this.child.pid;
   }
 
+  /** Everything said so far. */
+  get output(): string {
+    return this.stdout + this.stderr;
+  }
+
   get #over(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
@@ -57,7 +62,7 @@ export class Program {
     for (;;) {
       const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
       if (found !== null) return found;
-      assert.ok(!this.#over, `it ended without saying ${pattern}:\n${this.stdout}${this.stderr}`);
+      assert.ok(!this.#over, `it ended without saying ${pattern}:\n${this.output}`);
       await this.#changed.promise;
     }
   }
