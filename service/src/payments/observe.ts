@@ -37,14 +37,14 @@ export async function observePayment(
 /** Locks a payment that is already in the books, known by its intent or charge. */
 export const lockPayment = queries.lockByProvider;
 
-/** Notes what the invoice that a payment has paid says of it, which the payment's own objects at Stripe do not. */
+/** Notes what the invoice that a payment has paid says of it, where the payment's own objects at Stripe say nothing. */
 export async function linkInvoice(
   tx: Transaction,
   payment: Payment,
   invoice: { subscription_id: string | null; order_id: string | null },
   cause: string,
 ): Promise<{ payment: Payment; change: Change }> {
-  const subscriptionId = invoice.subscription_id ?? payment.subscription_id;
+  const subscriptionId = payment.subscription_id ?? invoice.subscription_id;
   const orderId = payment.order_id ?? invoice.order_id;
   if (payment.subscription_id === subscriptionId && payment.order_id === orderId) {
     return { payment, change: 'unchanged' };

@@ -267,6 +267,22 @@ test('what an invoice tells of a payment stays when the payment is seen again wi
   assert.deepEqual([mode, subscription_id, order_id], ['subscription', 'sub_1', 'order_1']);
 });
 
+test('a subscription that the metadata names stands, in whichever order it and the invoice are heard of', async () => {
+  const invoice = { subscription_id: 'sub_of_the_invoice', order_id: null };
+  const [first, second] = [story(), story()];
+  const named = { subscription_id: 'sub_of_the_metadata' };
+  await tell({ payment: first.payment(named), invoice });
+  await tell({ payment: second.payment(), invoice });
+  await tell({ payment: second.payment(named) });
+  assert.equal((await first.read()).subscription_id, 'sub_of_the_metadata');
+  assert.equal((await second.read()).subscription_id, 'sub_of_the_metadata');
+  assert.deepEqual(await tell({ payment: second.payment(named), invoice }), {
+    imported: 0,
+    updated: 0,
+    unchanged: 2,
+  });
+});
+
 test('an event is closed in the transaction that brings in what it says, or neither happens', async () => {
   const { payment } = story();
   const observation = payment();
