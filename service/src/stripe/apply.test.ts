@@ -319,3 +319,19 @@ test('an event whose refund does not fit stays open until Stripe has told of all
   assert.equal(finished, 0);
   assert.equal(await readRefund('b'), undefined);
 });
+
+test('a refund that does not fit, and that Stripe does not list yet, is brought in even so', async () => {
+  const { intent } = createPaymentIntent(world.standIn.world, {
+    amount: 10_000,
+    currency: 'usd',
+    payment_method: 'pm_card_visa',
+    confirm: true,
+  });
+  const { payment, refund, readRefund } = story();
+  const known = { stripe_payment_intent_id: intent.id, stripe_charge_id: String(intent.latest_charge) };
+  await tell(
+    { payment: payment({ ...known, captured_cents: 4_000 }), refunds: [refund('a')] },
+    new Date(Date.now() - 30_000),
+  );
+  assert.equal((await readRefund('a'))?.counted_cents, 6_000);
+});

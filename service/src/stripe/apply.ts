@@ -30,7 +30,7 @@ export async function bringIn(
   });
   if (changes !== 'overdraft') return changes;
 
-  const everything = await askForEverything(deps, finding.payment);
+  const everything = await askForEverything(deps, finding);
   if (typeof everything === 'string') return everything;
   const whole = { ...everything, disputes: finding.disputes, invoice: finding.invoice };
   return await withTransaction(deps.pool, async (tx) => {

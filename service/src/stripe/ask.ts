@@ -96,8 +96,14 @@ export async function ask(deps: AskDeps, type: ObjectType, id: string): Promise<
   }
 }
 
-/** Asks for a payment again and for every refund of it: for when one of them does not fit what the books say. */
-export async function askForEverything(deps: AskDeps, known: PaymentObservation): Promise<Answer> {
+/**
+ * Asks for a payment again and for every refund of it: for when one of them does not fit what the books say. A refund that
+ * was told of a moment ago and is not in Stripe's list yet is taken as it was told.
+ */
+export async function askForEverything(
+  deps: AskDeps,
+  { payment: known, refunds: told }: Pick<Finding, 'payment' | 'refunds'>,
+): Promise<Answer> {
   const { stripe } = deps;
   const context = await startAsking(deps);
   const payment = await askForPayment(deps, known.stripe_payment_intent_id, known.stripe_charge_id);
@@ -109,11 +115,13 @@ export async function askForEverything(deps: AskDeps, known: PaymentObservation)
   })) {
     refunds.push(refund);
   }
+  const listed = new Set(refunds.map(({ id }) => id));
   return {
     payment: observedPayment(payment, context),
     refunds: refunds
       .filter((refund) => !isRelease(refund, payment.charge))
       .map((refund) => observedRefund(refund, context))
+      .concat(told.filter(({ stripe_refund_id }) => !listed.has(stripe_refund_id)))
       .sort(givingBackFirstThenOldest),
     disputes: [],
     invoice: null,
