@@ -103,6 +103,8 @@ test('failures are told apart by whether asking again can help', async () => {
   const error = (code: string) => ({ error: { type: 'invalid_request_error', code, message: 'No' } });
   const cases: [Answer, StripeFailure, RegExp][] = [
     [{ status: 404, body: error('resource_missing') }, 'gone', /answered with 404/],
+    // Of an address that is not Stripe's, or not of the API: it says nothing of the object.
+    [{ status: 404, body: error('') }, 'transient', /answered with 404/],
     [{ status: 400, body: error('parameter_unknown') }, 'refused', /answered with 400/],
     [{ status: 401, body: error('') }, 'transient', /does not take STRIPE_API_KEY/],
     [{ status: 403, body: error('') }, 'transient', /may not read/],

@@ -87,7 +87,8 @@ export type StripeFailure =
 /** What kind of failure an error of the SDK is; undefined for an error that is not Stripe's. */
 export function stripeFailure(error: unknown): StripeFailure | undefined {
   if (!(error instanceof Stripe.errors.StripeError)) return undefined;
-  if (error.statusCode === 404) return 'gone';
+  // A 404 without this code says nothing of the object: it is not Stripe's API that answered, or not at that address.
+  if (error.statusCode === 404 && error.code === 'resource_missing') return 'gone';
   // By status and not by class: a 409 reaches us as a StripeAPIError.
   return error.statusCode === 400 || error.statusCode === 402 ? 'refused' : 'transient';
 }
