@@ -41,7 +41,9 @@ async function requestToken(world: RunningWorld, request: TokenOptions): Promise
     headers: { 'content-type': 'application/json', authorization: `Bearer ${world.issuer_control_secret}` },
     body: JSON.stringify(request),
   }).catch(() => fail(`The issuer at ${world.issuer_url} does not answer.`));
-  const answer = (await response.json()) as { access_token?: string; message?: string };
+  const answer = (await response.json()) as { access_token?: string; message?: string; scope?: string };
+  if (answer.scope === '')
+    process.stderr.write(`${request.as} has none of these scopes: the token opens nothing.\n`);
   return answer.access_token ?? fail(answer.message ?? `The issuer answered ${response.status}.`);
 }
 

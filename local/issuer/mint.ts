@@ -60,7 +60,7 @@ export async function mintToken(
   const granted =
     person === undefined
       ? asked
-      : person.scopes.filter((word) => scope === undefined || asked.includes(word));
+      : person.scopes.filter((word) => scope === undefined || asked.some((wide) => covers(wide, word)));
   const token =
     person === undefined
       ? new provider.ClientCredentials({ client, scope: granted.join(' '), aud: audience })
@@ -77,3 +77,6 @@ export async function mintToken(
   const access_token = await token.save();
   return { access_token, token_type: 'Bearer', expires_in: expires_in_s, scope: granted.join(' ') };
 }
+
+/** `admin:refunds` covers `admin:refunds.read`. */
+const covers = (wide: string, narrow: string) => narrow === wide || narrow.startsWith(`${wide}.`);

@@ -161,6 +161,12 @@ test('a person never gets more than the role has, whatever is asked for', async 
   assert.equal(scope, 'admin:refunds.read');
 });
 
+test('a scope that covers others gives a person what the role has under it', async (t) => {
+  const issuer = await start(t);
+  const { scope } = await issuer.mintToken({ as: 'agent', scope: 'admin:refunds' });
+  assert.equal(scope, 'admin:refunds.read admin:refunds.issue');
+});
+
 test('a wish that cannot be met is refused in words that name what there is', async (t) => {
   const { mintToken } = await start(t);
   await assert.rejects(
