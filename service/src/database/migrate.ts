@@ -13,24 +13,40 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
  * advisory lock, so that several instances may start at once; then the job queue's own schema. Forward only.
  */
 export async function migrate(connectionString: string): Promise<void> {
-  const client = new pg.Client({ connectionString, application_name: 'payments migrate' });
-  await client.connect();
+  // Only connecting is bounded: a migration, or waiting for another instance's, may take longer than any query.
+  const pool = new pg.Pool({
+    connectionString,
+    max: 1,
+    application_name: 'payments migrate',
+    connectionTimeoutMillis: 5_000,
+  });
+  // A connection that is lost makes its query fail; unheard, it would end the process as well.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+  });
   try {
-    await runner({
-      dbClient: client,
-      dir: directory,
-      direction: 'up',
-      migrationsTable: 'schema_migrations',
-      advisoryLockMode: 'wait',
-      checkOrder: true,
-      singleTransaction: true,
-      verbose: false,
-      log: () => {},
-    });
+    const client = await pool.connect();
+    try {
+      await runner({
+        dbClient: client,
+        dir: directory,
+        direction: 'up',
+        migrationsTable: 'schema_migrations',
+        advisoryLockMode: 'wait',
+        checkOrder: true,
+        singleTransaction: true,
+        verbose: false,
+        log: () => {},
+      });
+    } finally {
+      // Closed, and with it the lock that a migration which failed may still hold.
+      client.release(true);
+    }
+    await migrateJobs({ pgPool: pool });
   } finally {
-    await client.end();
+    await pool.end();
   }
-  await migrateJobs({ connectionString });
 }
 
 const files = readdirSync(directory)
