@@ -27,13 +27,15 @@ export interface IssuerOptions {
 export interface Issuer {
   /** The facts about a token that is good now; undefined for any other. Throws IssuerUnavailable. */
   introspect(token: string): Promise<TokenFacts | undefined>;
-  /** Rejects where the issuer cannot be reached. */
+  /** Rejects where the issuer cannot be reached, or does not take our credentials. */
   reach(): Promise<void>;
 }
 
 const TIMEOUT_MS = 3_000;
 /** A token without `exp` is believed for as long as a cached answer may live. */
 const NO_EXPIRY_MS = 60_000;
+/** Asked about to see whether the issuer would tell us of a token. */
+const NOBODYS_TOKEN = 'nobodys-token';
 
 /** An OAuth issuer, asked by RFC 7662 with our own client's credentials. Its metadata is asked for once, and again after a failure. */
 export function connectIssuer(options: IssuerOptions): Issuer {
@@ -52,19 +54,21 @@ export function connectIssuer(options: IssuerOptions): Issuer {
     }
   };
 
+  const introspect = async (token: string): Promise<TokenFacts | undefined> => {
+    try {
+      const as = await server();
+      const options = requestOptions(as.introspection_endpoint ?? as.issuer);
+      const response = await oauth.introspectionRequest(as, client, authentication, token, options);
+      return factsOf(await oauth.processIntrospectionResponse(as, client, response), audience);
+    } catch (error) {
+      throw new IssuerUnavailable('The issuer did not answer', { cause: error });
+    }
+  };
+
   return {
-    async introspect(token) {
-      try {
-        const as = await server();
-        const options = requestOptions(as.introspection_endpoint ?? as.issuer);
-        const response = await oauth.introspectionRequest(as, client, authentication, token, options);
-        return factsOf(await oauth.processIntrospectionResponse(as, client, response), audience);
-      } catch (error) {
-        throw new IssuerUnavailable('The issuer did not answer', { cause: error });
-      }
-    },
+    introspect,
     async reach() {
-      await (options.issuer === undefined ? knock(options.introspection_url ?? '') : discover(options));
+      await introspect(NOBODYS_TOKEN);
     },
   };
 }
@@ -80,11 +84,6 @@ async function discover({ issuer, introspection_url }: IssuerOptions): Promise<o
   if (response.status === 404) response = await ask('oauth2');
   const found = await oauth.processDiscoveryResponse(identifier, response);
   return introspection_url === undefined ? found : { ...found, introspection_endpoint: introspection_url };
-}
-
-/** Any answer will do: somebody is there. */
-async function knock(url: string): Promise<void> {
-  await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' });
 }
 
 const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startIssuer } from '../../../local/issuer/start.ts';
+import { connectIssuer } from '../access/introspection.ts';
 import { startProbe } from './probes.ts';
 
 async function until(condition: () => boolean): Promise<void> {
@@ -59,4 +61,15 @@ test('a stopped probe does not knock again', async (context) => {
   context.mock.timers.tick(60_000);
   await new Promise(setImmediate);
   assert.equal(knocks, 1);
+});
+
+test('an issuer that answers but does not take our credentials is not reached', async (context) => {
+  const issuer = await startIssuer();
+  context.after(() => issuer.close());
+  const credentials = { client_id: 'payments-service', client_secret: 'of another deployment' };
+  await assert.rejects(connectIssuer({ issuer: issuer.url, ...credentials }).reach());
+  const introspection_url = `${issuer.url}/token/introspection`;
+  await assert.rejects(connectIssuer({ introspection_url, ...credentials }).reach());
+  const client_secret = issuer.clients['payments-service'];
+  await connectIssuer({ introspection_url, client_id: 'payments-service', client_secret }).reach();
 });
