@@ -48,7 +48,10 @@ export async function startJobQueue(options: JobQueueOptions): Promise<RunningJo
       if (stopping.signal.aborted) return;
       try {
         const before = current;
-        current = await startRun(pool, options);
+        const next = await startRun(pool, options);
+        // Told to stop in the meantime, when only the one before was known.
+        if (stopping.signal.aborted) return await stopRun(next);
+        current = next;
         if (before.queue_id !== undefined) await releaseJobsOf(pool, before.queue_id);
         log.warn('the job queue had ended and was started again');
         return;
@@ -70,10 +73,7 @@ export async function startJobQueue(options: JobQueueOptions): Promise<RunningJo
   return {
     async stop() {
       stopping.abort();
-      const { runner } = current;
-      // One that has ended by itself says so by refusing to be stopped, or never says it.
-      const late = wait(SHUTDOWN_TIMEOUT_ms + 1_000, undefined, { ref: false });
-      await Promise.race([runner.stop().catch(() => {}), late]);
+      await stopRun(current);
       await supervising;
       await pool.end();
     },
@@ -104,6 +104,12 @@ async function startRun(pool: Pool, { tasks, concurrency, log }: JobQueueOptions
   });
   const settled = runner.promise.catch(() => {});
   return { runner, queue_id: queueId, ended: Promise.race([fatal, settled]) };
+}
+
+/** One that has ended by itself says so by refusing to be stopped, or never says it. */
+async function stopRun({ runner }: QueueRun): Promise<void> {
+  const late = wait(SHUTDOWN_TIMEOUT_ms + 1_000, undefined, { ref: false });
+  await Promise.race([runner.stop().catch(() => {}), late]);
 }
 
 /** One connection to listen and one for each job under way. */
