@@ -52,15 +52,23 @@ export function guardOperations(
       });
     }
     const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
+    const brand = brandOf(request.raw, facts.brand, defaultBrand);
+    // Only staff and services choose: the same customer's name in another brand is another customer.
+    if (isPerson && !isStaff(facts) && brand.brand_id !== (facts.brand ?? defaultBrand)) {
+      throw new ServiceError('forbidden');
+    }
     request.principal = {
       actor_type: isPerson ? 'user' : 'service',
       actor_id: facts.sub ?? facts.client_id,
       client_id: facts.client_id,
       scopes: facts.scopes,
-      ...brandOf(request.raw, facts.brand, defaultBrand),
+      ...brand,
     };
   });
 }
+
+/** Admin scopes are for staff and services only, never for a user's app. */
+const isStaff = ({ scopes }: TokenFacts) => [...scopes].some((scope) => scope.startsWith('admin:'));
 
 async function authenticate(request: FastifyRequest, tokens: Tokens): Promise<TokenFacts> {
   const token = bearerToken(request.raw);

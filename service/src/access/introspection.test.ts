@@ -150,6 +150,11 @@ test('an active token whose expiry is past is not good, whatever the issuer says
   assert.equal(await issuer.connection.introspect('a'), undefined);
 });
 
+test('a token that is bound to a key (RFC 9449, RFC 8705) is no bearer token', async () => {
+  await using issuer = await answering(usual, JSON.stringify({ ...active, cnf: { jkt: 'thumbprint' } }));
+  assert.equal(await issuer.connection.introspect('a'), undefined);
+});
+
 test('an issuer that only has the metadata of RFC 8414 is found too', async () => {
   await using issuer = await answering(
     usual,

@@ -118,6 +118,8 @@ async function fetchOverStaleConnections(
 
 function factsOf(answer: oauth.IntrospectionResponse, audience: string | undefined): TokenFacts | undefined {
   if (!answer.active) return undefined;
+  // Good only together with a proof of its key (RFC 9449, RFC 8705), which a bearer does not give.
+  if (answer.cnf !== undefined) return undefined;
   if (audience !== undefined && ![answer.aud].flat().includes(audience)) return undefined;
   if (answer.exp !== undefined && typeof answer.exp !== 'number') throw new TypeError('exp is not a number');
   const now_ms = Date.now();

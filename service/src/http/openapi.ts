@@ -12,8 +12,8 @@ const DESCRIPTION = `The refund system of record: every refund a platform ever m
 Amounts are integers in the currency's smallest unit. Times are UTC, RFC 3339. Lists come newest first, in pages: the \`Link\` header (RFC 8288) has
 the address of the next one. Every error is \`{"error": "<code>", "message": "<a sentence>"}\`; every answer has an \`X-Request-Id\`.
 
-A scope covers what lies under it: \`admin:refunds\` covers \`admin:refunds.read\`. A token that is bound to a brand sees that brand only; one that is not may
-name a brand in \`X-Brand-Id\`.`;
+A scope covers what lies under it: \`admin:refunds\` covers \`admin:refunds.read\`. A token that is bound to a brand sees that brand only; staff and
+services whose token is not may name a brand in \`X-Brand-Id\`.`;
 
 /** Collects the declared operations into one OpenAPI 3.1 document. */
 export async function describeOperations(app: FastifyInstance): Promise<void> {

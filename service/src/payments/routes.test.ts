@@ -347,6 +347,15 @@ test("a customer's own app sees that customer's payments and no other, which are
     for (const { payment } of [bob, elsewhere])
       assert.deepEqual(await ask(payment.payment_id, token), unknown);
     assert.equal((await ask(elsewhere.payment.payment_id, `${token}~acme`)).status, 200);
+    const reaching = await shop.get(`/v1/payments/${elsewhere.payment.payment_id}`, {
+      authorization: `Bearer ${token}`,
+      'x-brand-id': 'acme',
+    });
+    assert.equal(
+      reaching.status,
+      403,
+      'only staff and services choose a brand: customers share names between brands',
+    );
     assert.equal((await ask(bob.payment.payment_id, 'Bob_shopping~read/payments')).status, 404);
     assert.equal((await ask(bob.payment.payment_id, 'ada_shopping~admin/payments.read')).status, 200);
     // The client speaking for itself is a service, also where a customer has its name.
