@@ -45,6 +45,7 @@ export async function makePayment(pool: Pool, { refunds = [], disputes = [], ...
         payment,
         {
           stripe_refund_id: `re_made_${serial}_${index}`,
+          refund_id: null,
           charge_id: charge,
           amount_cents: 1_000,
           currency: payment.currency,

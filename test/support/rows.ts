@@ -25,9 +25,10 @@ export async function addRefunds(
   );
   const { rows } = await db.query<{ refund_id: string }>(
     `INSERT INTO refunds (refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status,
-                          counted_cents, reason, origin, stripe_refund_id, created_at, updated_at)
+                          counted_cents, reason, origin, stripe_refund_id, created_at, updated_at, observed_at)
      SELECT replace(payment_id, 'payment_', 'refund_'), payment_id, brand_id, customer_id, stripe_charge_id, 500, 'usd',
-            'succeeded', 500, 'duplicate', 'external', replace(stripe_charge_id, 'ch_', 're_'), created_at, updated_at
+            'succeeded', 500, 'duplicate', 'external', replace(stripe_charge_id, 'ch_', 're_'), created_at, updated_at,
+            observed_at
      FROM payments WHERE payment_id LIKE 'payment\\_' || $1 || '%'
      RETURNING refund_id`,
     [prefix],

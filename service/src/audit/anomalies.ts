@@ -8,7 +8,8 @@ export interface Anomaly {
     | 'captured_below_refunds'
     | 'transition_not_allowed'
     | 'unknown_status'
-    | 'amount_changed';
+    | 'amount_changed'
+    | 'metadata_contradicts';
   brand_id: string;
   entity_type: 'payment' | 'refund' | 'dispute';
   entity_id: string;

@@ -1,6 +1,6 @@
 import type { Queryable } from '../database/pool.ts';
 import type { Payment } from '../payments/payment.ts';
-import type { CounterDeltas, RefundStatus } from './refund.ts';
+import type { RefundStatus } from './refund.ts';
 
 /** A refund as the books have it. Amounts in the currency's smallest unit. */
 export interface Refund {
@@ -14,20 +14,46 @@ export interface Refund {
   status: RefundStatus;
   counted_cents: number;
   reason: string | null;
+  /** Free text of a person; never in logs, audit, events or at the provider. */
+  note: string | null;
+  /** What the provider is told of the reason. */
+  provider_reason: ProviderReason | null;
   origin: 'api' | 'external';
+  requested_by_type: 'user' | 'service' | null;
+  requested_by_id: string | null;
+  approved_by_type: 'user' | 'service' | null;
+  approved_by_id: string | null;
   stripe_refund_id: string | null;
   failure_reason: string | null;
+  /** The provider's sentence on why it refused. */
+  failure_message: string | null;
   pending_reason: string | null;
   bank_reference: string | null;
   bank_reference_at: Date | null;
   created_at: Date;
+  /** What the customer is still owed because this refund ended without paying. */
+  owed_cents: number;
+  resolved_at: Date | null;
+  resolution: Resolution | null;
+  resolution_reference: string | null;
+  replaced_by: string | null;
   updated_at: Date;
+  /** From when on the provider may have been told of it; its idempotency key is not older. */
+  submitted_at: Date | null;
+  /** When to ask the provider what has become of it, for as long as that is not known. */
+  recover_at: Date | null;
+  recover_attempts: number;
   observed_at: Date | null;
 }
 
+export type ProviderReason = 'duplicate' | 'fraudulent' | 'requested_by_customer';
+export type Resolution = 'refunded_again' | 'paid_otherwise' | 'not_owed';
+
 const COLUMNS = `refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status, counted_cents,
-  reason, origin, stripe_refund_id, failure_reason, pending_reason, bank_reference, bank_reference_at, created_at,
-  updated_at, observed_at`;
+  reason, note, provider_reason, origin, requested_by_type, requested_by_id, approved_by_type, approved_by_id,
+  stripe_refund_id, failure_reason, failure_message, pending_reason, bank_reference, bank_reference_at, created_at,
+  owed_cents, resolved_at, resolution, resolution_reference, replaced_by, updated_at, submitted_at, recover_at,
+  recover_attempts, observed_at`;
 
 /** The refund that Stripe knows by this id; its payment's lock, taken first, is what keeps it still (unique index). */
 export async function findByStripeId(tx: Queryable, stripeRefundId: string): Promise<Refund | undefined> {
@@ -39,17 +65,61 @@ export async function findByStripeId(tx: Queryable, stripeRefundId: string): Pro
   return rows[0];
 }
 
-export type NewRefund = Omit<Refund, 'bank_reference_at' | 'updated_at'>;
+/** The refund of that id, under its payment's lock (primary key). */
+export async function findById(tx: Queryable, refundId: string): Promise<Refund | undefined> {
+  const { rows } = await tx.query<Refund>({
+    name: 'refunds.by_id',
+    text: `SELECT ${COLUMNS} FROM refunds WHERE refund_id = $1`,
+    values: [refundId],
+  });
+  return rows[0];
+}
 
-/** Adds a refund under its payment's lock. */
-export async function insert(tx: Queryable, refund: NewRefund): Promise<void> {
+/** A refund of one brand, to see which payment to lock (primary key). */
+export async function findOfBrand(
+  db: Queryable,
+  brandId: string,
+  refundId: string,
+): Promise<Refund | undefined> {
+  const { rows } = await db.query<Refund>({
+    name: 'refunds.of_brand',
+    text: `SELECT ${COLUMNS} FROM refunds WHERE refund_id = $2 AND brand_id = $1`,
+    values: [brandId, refundId],
+  });
+  return rows[0];
+}
+
+/** What the provider says of a refund that was made there. */
+export type ImportedRefund = Pick<
+  Refund,
+  | 'refund_id'
+  | 'payment_id'
+  | 'brand_id'
+  | 'customer_id'
+  | 'charge_id'
+  | 'amount_cents'
+  | 'currency'
+  | 'status'
+  | 'counted_cents'
+  | 'reason'
+  | 'stripe_refund_id'
+  | 'failure_reason'
+  | 'pending_reason'
+  | 'bank_reference'
+  | 'owed_cents'
+  | 'created_at'
+  | 'observed_at'
+> & { origin: 'external' };
+
+/** Adds a refund that was made at the provider itself, under its payment's lock. */
+export async function insertImported(tx: Queryable, refund: ImportedRefund): Promise<void> {
   await tx.query({
-    name: 'refunds.insert',
+    name: 'refunds.insert_imported',
     text: `INSERT INTO refunds (refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status,
                                 counted_cents, reason, origin, stripe_refund_id, failure_reason, pending_reason,
-                                bank_reference, bank_reference_at, created_at, updated_at, observed_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                   CASE WHEN $15::text IS NOT NULL THEN clock_timestamp() END, $16, clock_timestamp(), $17)`,
+                                bank_reference, bank_reference_at, owed_cents, created_at, updated_at, observed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'external', $11, $12, $13, $14,
+                   CASE WHEN $14::text IS NOT NULL THEN clock_timestamp() END, $15, $16, clock_timestamp(), $17)`,
     values: [
       refund.refund_id,
       refund.payment_id,
@@ -61,18 +131,76 @@ export async function insert(tx: Queryable, refund: NewRefund): Promise<void> {
       refund.status,
       refund.counted_cents,
       refund.reason,
-      refund.origin,
       refund.stripe_refund_id,
       refund.failure_reason,
       refund.pending_reason,
       refund.bank_reference,
+      refund.owed_cents,
       refund.created_at,
       refund.observed_at,
     ],
   });
 }
 
-/** Writes a refund's new state under its payment's lock (primary key). */
+/** A refund that somebody asks for here. */
+export type RequestedRefund = Pick<
+  Refund,
+  | 'refund_id'
+  | 'payment_id'
+  | 'brand_id'
+  | 'customer_id'
+  | 'charge_id'
+  | 'amount_cents'
+  | 'currency'
+  | 'reason'
+  | 'note'
+  | 'provider_reason'
+> & {
+  status: 'awaiting_approval' | 'pending';
+  requested_by_type: 'user' | 'service';
+  requested_by_id: string;
+};
+
+/**
+ * Adds a refund that was asked for here, under its payment's lock. What is not to be approved first may be at the provider
+ * from now on: whoever asked for it has `hold_s` to find out what becomes of it, then recovery does.
+ */
+export async function insertRequested(
+  tx: Queryable,
+  refund: RequestedRefund,
+  hold_s: number,
+): Promise<Refund> {
+  const { rows } = await tx.query<Refund>({
+    name: 'refunds.insert_requested',
+    text: `INSERT INTO refunds (refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status,
+                                counted_cents, reason, note, provider_reason, origin, requested_by_type,
+                                requested_by_id, created_at, updated_at, submitted_at, recover_at)
+           SELECT $1, $2, $3, $4, $5, $6, $7, $8, $6, $9, $10, $11, 'api', $12, $13, now, now,
+                  CASE WHEN $8 = 'pending' THEN now END,
+                  CASE WHEN $8 = 'pending' THEN now + make_interval(secs => $14) END
+           FROM clock_timestamp() AS now
+           RETURNING ${COLUMNS}`,
+    values: [
+      refund.refund_id,
+      refund.payment_id,
+      refund.brand_id,
+      refund.customer_id,
+      refund.charge_id,
+      refund.amount_cents,
+      refund.currency,
+      refund.status,
+      refund.reason,
+      refund.note,
+      refund.provider_reason,
+      refund.requested_by_type,
+      refund.requested_by_id,
+      hold_s,
+    ],
+  });
+  return expectRow(rows);
+}
+
+/** Writes a refund's new state under its payment's lock (primary key). What is known at the provider needs no recovery. */
 export async function update(tx: Queryable, refund: Refund): Promise<void> {
   await tx.query({
     name: 'refunds.update',
@@ -80,7 +208,9 @@ export async function update(tx: Queryable, refund: Refund): Promise<void> {
            SET status = $2, counted_cents = $3, failure_reason = $4, pending_reason = $5, bank_reference = $6,
                bank_reference_at = CASE WHEN $6::text IS DISTINCT FROM bank_reference THEN clock_timestamp()
                                         ELSE bank_reference_at END,
-               reason = $7, observed_at = $8, updated_at = clock_timestamp()
+               reason = $7, observed_at = $8, stripe_refund_id = $9, charge_id = $10, failure_message = $11,
+               owed_cents = $12, recover_at = CASE WHEN $2 = 'pending' AND $9::text IS NULL THEN recover_at END,
+               updated_at = clock_timestamp()
            WHERE refund_id = $1`,
     values: [
       refund.refund_id,
@@ -91,8 +221,139 @@ export async function update(tx: Queryable, refund: Refund): Promise<void> {
       refund.bank_reference,
       refund.reason,
       refund.observed_at,
+      refund.stripe_refund_id,
+      refund.charge_id,
+      refund.failure_message,
+      refund.owed_cents,
     ],
   });
+}
+
+/** Notes who approved a refund that awaited it; from now on it may be at the provider (primary key). */
+export async function approve(
+  tx: Queryable,
+  refundId: string,
+  approver: { actor_type: 'user' | 'service'; actor_id: string },
+  hold_s: number,
+): Promise<Refund> {
+  const { rows } = await tx.query<Refund>({
+    name: 'refunds.approve',
+    text: `UPDATE refunds
+           SET status = 'pending', approved_by_type = $2, approved_by_id = $3, updated_at = now, submitted_at = now,
+               recover_at = now + make_interval(secs => $4)
+           FROM clock_timestamp() AS now
+           WHERE refund_id = $1 AND status = 'awaiting_approval'
+           RETURNING ${COLUMNS}`,
+    values: [refundId, approver.actor_type, approver.actor_id, hold_s],
+  });
+  return expectRow(rows);
+}
+
+/** Notes how what is owed was put right (primary key). */
+export async function resolve(
+  tx: Queryable,
+  refundId: string,
+  {
+    resolution,
+    reference,
+    replaced_by,
+  }: { resolution: Resolution; reference: string | null; replaced_by: string | null },
+): Promise<Refund> {
+  const { rows } = await tx.query<Refund>({
+    name: 'refunds.resolve',
+    text: `UPDATE refunds
+           SET resolved_at = now, resolution = $2, resolution_reference = $3, replaced_by = $4, updated_at = now
+           FROM clock_timestamp() AS now
+           WHERE refund_id = $1 AND resolved_at IS NULL
+           RETURNING ${COLUMNS}`,
+    values: [refundId, resolution, reference, replaced_by],
+  });
+  return expectRow(rows);
+}
+
+/** Puts off when recovery asks what has become of a refund, or brings it forward (primary key). */
+export async function recoverIn(db: Queryable, refundId: string, wait_s: number): Promise<void> {
+  await db.query({
+    name: 'refunds.recover_in',
+    text: `UPDATE refunds SET recover_at = clock_timestamp() + make_interval(secs => $2)
+           WHERE refund_id = $1 AND recover_at IS NOT NULL`,
+    values: [refundId, wait_s],
+  });
+}
+
+/** A refund whose outcome is not known, with the age of its idempotency key at the provider. */
+export type UnknownRefund = Refund & { submitted_at: Date; key_age_s: number };
+
+/**
+ * Takes refunds whose outcome is to be asked for now, the longest due first, and puts off the next time: 5 s, doubled with
+ * every attempt, up to ten minutes. Others take others (refunds_to_recover, SKIP LOCKED).
+ */
+export async function takeDue(db: Queryable, limit: number): Promise<UnknownRefund[]> {
+  const { rows } = await db.query<UnknownRefund>({
+    name: 'refunds.take_due',
+    text: `UPDATE refunds
+           SET recover_attempts = recover_attempts + 1,
+               recover_at = clock_timestamp() + make_interval(secs => least(600, 5 * 2 ^ least(recover_attempts, 10)))
+           WHERE refund_id IN (
+             SELECT refund_id FROM refunds WHERE recover_at <= clock_timestamp()
+             ORDER BY recover_at LIMIT $1 FOR UPDATE SKIP LOCKED
+           )
+           RETURNING ${COLUMNS}, extract(epoch FROM clock_timestamp() - submitted_at)::float8 AS key_age_s`,
+    values: [limit],
+  });
+  return rows;
+}
+
+/** One refund whose outcome is not known, to be asked for now; undefined where it is known (primary key). */
+export async function takeUnknown(db: Queryable, refundId: string): Promise<UnknownRefund | undefined> {
+  const { rows } = await db.query<UnknownRefund>({
+    name: 'refunds.take_unknown',
+    text: `SELECT ${COLUMNS}, extract(epoch FROM clock_timestamp() - submitted_at)::float8 AS key_age_s
+           FROM refunds WHERE refund_id = $1 AND recover_at IS NOT NULL`,
+    values: [refundId],
+  });
+  return rows[0];
+}
+
+export interface UnknownOutcomes {
+  refunds: number;
+  /** How long the oldest of them has been unknown, in seconds; 0 where there is none. */
+  oldest_s: number;
+}
+
+/** How many outcomes are unknown, and since when (refunds_to_recover). */
+export async function readUnknown(db: Queryable): Promise<UnknownOutcomes> {
+  const { rows } = await db.query<UnknownOutcomes>({
+    name: 'refunds.unknown',
+    text: `SELECT count(*) AS refunds,
+                  coalesce(extract(epoch FROM clock_timestamp() - min(submitted_at)), 0)::float8 AS oldest_s
+           FROM refunds WHERE recover_at IS NOT NULL`,
+  });
+  return expectRow(rows);
+}
+
+/** The same amount of the same payment, asked for within the last `within_s` and not ended (refunds_by_payment). */
+export async function findRepeated(
+  tx: Queryable,
+  paymentId: string,
+  amountCents: number,
+  within_s: number,
+): Promise<string | undefined> {
+  const { rows } = await tx.query<{ refund_id: string }>({
+    name: 'refunds.repeated',
+    text: `SELECT refund_id FROM refunds
+           WHERE payment_id = $1 AND created_at > clock_timestamp() - make_interval(secs => $3)
+             AND amount_cents = $2 AND status NOT IN ('rejected', 'failed', 'canceled')
+           ORDER BY created_at DESC LIMIT 1`,
+    values: [paymentId, amountCents, within_s],
+  });
+  return rows[0]?.refund_id;
+}
+
+function expectRow<T>(rows: T[]): T {
+  const row = rows[0];
+  if (row === undefined) throw new Error('A locked refund is gone');
+  return row;
 }
 
 /** Notes that a refund was found as it is known, under its payment's lock (primary key). */
@@ -115,40 +376,6 @@ export async function findUndercounted(tx: Queryable, paymentId: string): Promis
     values: [paymentId],
   });
   return rows;
-}
-
-export interface Transition extends CounterDeltas {
-  refund_id: string;
-  payment_id: string;
-  brand_id: string;
-  from_status: RefundStatus | null;
-  to_status: RefundStatus;
-  actor_type: string;
-  actor_id: string;
-  cause: string;
-}
-
-/** Appends to the history of a refund. */
-export async function insertTransition(tx: Queryable, transition: Transition): Promise<void> {
-  await tx.query({
-    name: 'refund_transitions.insert',
-    text: `INSERT INTO refund_transitions (refund_id, payment_id, brand_id, from_status, to_status,
-                                           reserved_delta_cents, refunded_delta_cents, actor_type, actor_id, cause,
-                                           occurred_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())`,
-    values: [
-      transition.refund_id,
-      transition.payment_id,
-      transition.brand_id,
-      transition.from_status,
-      transition.to_status,
-      transition.reserved_delta_cents,
-      transition.refunded_delta_cents,
-      transition.actor_type,
-      transition.actor_id,
-      transition.cause,
-    ],
-  });
 }
 
 export interface TimelineEntry {

@@ -253,6 +253,7 @@ async function observe(
       tx,
       rows[0],
       {
+        refund_id: null,
         charge_id: null,
         amount_cents: 1_000,
         currency: 'usd',

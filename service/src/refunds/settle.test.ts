@@ -70,6 +70,7 @@ async function refund(
       tx,
       payment,
       {
+        refund_id: null,
         charge_id: chargeId,
         amount_cents: 6_000,
         currency: 'usd',

@@ -1,23 +1,16 @@
 import { raiseAnomaly, resolveAnomalies } from '../audit/anomalies.ts';
-import { recordAudit, STRIPE } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
-import { appendEvent, type OutboxEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
-import { moveCounters } from '../payments/observe.ts';
 import { type Payment, refundableCents } from '../payments/payment.ts';
+import { recordChange, recordTransition, toldByStripe } from './history.ts';
 import * as queries from './queries.ts';
-import {
-  counterDeltas,
-  counts,
-  type Holding,
-  isProviderStatus,
-  mayFollow,
-  type RefundStatus,
-} from './refund.ts';
+import { counts, type Holding, isProviderStatus, mayFollow, type RefundStatus } from './refund.ts';
 
 /** What the provider says of a refund, asked at `observed_at`. Amounts in the smallest unit. */
 export interface RefundObservation {
   stripe_refund_id: string;
+  /** Which refund of ours it says it is, in its metadata; null for one that was made at the provider itself. */
+  refund_id: string | null;
   charge_id: string | null;
   amount_cents: number;
   currency: string;
@@ -33,8 +26,10 @@ export interface RefundObservation {
 }
 
 export interface SettleOptions {
-  /** What made us ask: an event's id, or `backfill`. */
+  /** What made us ask: an event's id, `backfill`, a request's id. */
   cause: string;
+  /** Whoever asked for the refund is still waiting, and is told in the answer if it has ended without paying. */
+  asker_waits?: boolean;
   /**
    * What to do when the refund takes more than is left of the payment. `refuse` writes nothing: what we know of the
    * payment may be old, so ask for all of it first. `record` is for when that has been done: the provider's word
@@ -45,9 +40,13 @@ export interface SettleOptions {
 
 export type Settlement = 'imported' | 'moved' | 'updated' | 'unchanged' | 'overdraft';
 
+/** A bank may return the money up to 30 days later (Stripe, "Failed refunds"); what ended before that is past history. */
+const FAILS_WITHIN_ms = 30 * 86_400_000;
+
 /**
- * Brings the books to what the provider says of a refund. The payment must be locked by this transaction. A refund
- * that we did not issue is imported. What the state table does not allow changes nothing and is raised as an anomaly.
+ * Brings the books to what the provider says of a refund. The payment must be locked by this transaction. It is one of ours
+ * by the provider's id or, where that is not known here yet, by our own id in its metadata; any other is imported. What the
+ * state table does not allow changes nothing and is raised as an anomaly.
  */
 export async function observeRefund(
   tx: Transaction,
@@ -55,10 +54,43 @@ export async function observeRefund(
   observation: RefundObservation,
   options: SettleOptions,
 ): Promise<Settlement> {
-  const known = await queries.findByStripeId(tx, observation.stripe_refund_id);
+  const known =
+    (await queries.findByStripeId(tx, observation.stripe_refund_id)) ??
+    (await findOurs(tx, payment, observation));
   return known === undefined
     ? await importRefund(tx, payment, observation, options)
     : await settleRefund(tx, payment, known, observation, options);
+}
+
+/**
+ * The refund of ours that an observation names, if it can be that one: sent, of that payment and amount, and not known at
+ * the provider by another id. Metadata can be edited by hand, so what contradicts the books is imported as what it is.
+ */
+async function findOurs(
+  tx: Transaction,
+  payment: Payment,
+  { refund_id, stripe_refund_id, amount_cents }: RefundObservation,
+): Promise<queries.Refund | undefined> {
+  if (refund_id === null) return undefined;
+  const ours = await queries.findById(tx, refund_id);
+  // Others may call something of theirs a refund_id too.
+  if (ours === undefined) return undefined;
+  if (
+    ours.status === 'pending' &&
+    ours.stripe_refund_id === null &&
+    ours.payment_id === payment.payment_id &&
+    ours.amount_cents === amount_cents
+  ) {
+    return ours;
+  }
+  await raiseAnomaly(tx, {
+    kind: 'metadata_contradicts',
+    brand_id: payment.brand_id,
+    entity_type: 'payment',
+    entity_id: payment.payment_id,
+    details: { stripe_refund_id, refund_id, amount_cents, status: ours.status },
+  });
+  return undefined;
 }
 
 async function importRefund(
@@ -72,7 +104,8 @@ async function importRefund(
   const counted = fittingCents(payment, null, status, observation.amount_cents);
   if (counted.missing_cents > 0 && options.overdraft === 'refuse') return 'overdraft';
 
-  const refund: queries.NewRefund = {
+  const recent = observation.observed_at.getTime() - observation.created_at.getTime() <= FAILS_WITHIN_ms;
+  const refund: queries.ImportedRefund = {
     refund_id: newId('refund'),
     payment_id: payment.payment_id,
     brand_id: payment.brand_id,
@@ -88,11 +121,12 @@ async function importRefund(
     failure_reason: observation.failure_reason,
     pending_reason: observation.pending_reason,
     bank_reference: observation.bank_reference,
+    owed_cents: !counts(status) && recent ? observation.amount_cents : 0,
     created_at: observation.created_at,
     observed_at: observation.observed_at,
   };
-  await queries.insert(tx, refund);
-  await recordTransition(tx, payment, null, refund, options.cause);
+  await queries.insertImported(tx, refund);
+  await recordTransition(tx, null, refund, toldByStripe(options.cause));
   await raiseOverdraft(tx, payment, refund, counted.missing_cents);
   if (status !== observation.status) await raiseUnknownStatus(tx, refund, observation);
   return 'imported';
@@ -117,11 +151,12 @@ async function settleRefund(
     });
     return 'unchanged';
   }
-  if (!isProviderStatus(observation.status)) {
-    await raiseUnknownStatus(tx, known, observation);
-    return 'unchanged';
-  }
-  const status = observation.status;
+  const arrived = known.stripe_refund_id === null;
+  const understood = isProviderStatus(observation.status);
+  if (!understood) await raiseUnknownStatus(tx, known, observation);
+  // That it is there is known, whatever the word for how it is.
+  if (!understood && !arrived) return 'unchanged';
+  const status = isProviderStatus(observation.status) ? observation.status : known.status;
   if (status !== known.status && !mayFollow(known.status, status)) {
     await raiseAnomaly(tx, {
       kind: 'transition_not_allowed',
@@ -133,8 +168,14 @@ async function settleRefund(
     return 'unchanged';
   }
 
-  // Amount, status and the step between them are agreed on, whatever stood against them before.
-  await resolveAnomalies(tx, ['amount_changed', 'unknown_status', 'transition_not_allowed'], known.refund_id);
+  if (understood) {
+    // Amount, status and the step between them are agreed on, whatever stood against them before.
+    await resolveAnomalies(
+      tx,
+      ['amount_changed', 'unknown_status', 'transition_not_allowed'],
+      known.refund_id,
+    );
+  }
 
   const counted = fittingCents(payment, known, status, known.amount_cents);
   if (
@@ -144,17 +185,21 @@ async function settleRefund(
   ) {
     return 'overdraft';
   }
+  const ended = counts(known.status) && !counts(status);
   const next: queries.Refund = {
     ...known,
     status,
     counted_cents: counted.counted_cents,
+    stripe_refund_id: observation.stripe_refund_id,
+    charge_id: known.charge_id ?? observation.charge_id,
     reason: known.origin === 'external' ? observation.reason : known.reason,
     failure_reason: observation.failure_reason,
     pending_reason: observation.pending_reason,
     bank_reference: observation.bank_reference,
+    owed_cents: ended && options.asker_waits !== true ? known.amount_cents : known.owed_cents,
     observed_at: observation.observed_at,
   };
-  const moved = next.status !== known.status || next.counted_cents !== known.counted_cents;
+  const moved = arrived || next.status !== known.status || next.counted_cents !== known.counted_cents;
   if (!moved && saysNothingNew(known, next)) {
     // An answer that was asked for before this one, and arrives after it, is older even so.
     await queries.noteObserved(tx, known.refund_id, observation.observed_at);
@@ -163,12 +208,17 @@ async function settleRefund(
 
   await queries.update(tx, next);
   if (moved) {
-    await recordTransition(tx, payment, known, next, options.cause);
+    await recordTransition(tx, known, next, toldByStripe(options.cause));
     if (counted.missing_cents === 0) await resolveAnomalies(tx, ['refunds_exceed_captured'], next.refund_id);
     await raiseOverdraft(tx, payment, next, counted.missing_cents);
     return 'moved';
   }
-  await announce(tx, payment, next, 'refund.updated', 'refund.updated.v1', { cause: options.cause });
+  await recordChange(
+    tx,
+    next,
+    { audit: 'refund.updated', event: 'refund.updated.v1' },
+    toldByStripe(options.cause),
+  );
   return 'updated';
 }
 
@@ -187,7 +237,7 @@ export async function recountRefunds(tx: Transaction, payment: Payment, cause: s
     room -= added;
     const next = { ...refund, counted_cents: refund.counted_cents + added };
     await queries.update(tx, next);
-    await recordTransition(tx, payment, refund, next, cause);
+    await recordTransition(tx, refund, next, toldByStripe(cause));
     // Whatever is still missing is another contradiction than the one that was raised.
     await resolveAnomalies(tx, ['refunds_exceed_captured'], refund.refund_id);
     await raiseOverdraft(tx, payment, next, next.amount_cents - next.counted_cents);
@@ -216,96 +266,12 @@ function saysNothingNew(known: queries.Refund, next: queries.Refund): boolean {
   );
 }
 
-type RefundState = Pick<
-  queries.Refund,
-  | 'refund_id'
-  | 'payment_id'
-  | 'brand_id'
-  | 'amount_cents'
-  | 'currency'
-  | 'status'
-  | 'counted_cents'
-  | 'stripe_refund_id'
-  | 'failure_reason'
-  | 'origin'
->;
-
-const EVENT_OF: Record<RefundStatus, OutboxEvent['event_type']> = {
-  awaiting_approval: 'refund.awaiting_approval.v1',
-  rejected: 'refund.rejected.v1',
-  pending: 'refund.submitted.v1',
-  requires_action: 'refund.requires_action.v1',
-  succeeded: 'refund.succeeded.v1',
-  failed: 'refund.failed.v1',
-  canceled: 'refund.canceled.v1',
-};
-
-/** A transition is a row of history, a move of the payment's counters, an audit row and an event, or none of them. */
-async function recordTransition(
+async function raiseOverdraft(
   tx: Transaction,
   payment: Payment,
-  from: Holding | null,
-  to: RefundState,
-  cause: string,
-): Promise<void> {
-  const deltas = counterDeltas(from, to);
-  if (deltas.reserved_delta_cents !== 0 || deltas.refunded_delta_cents !== 0) {
-    await moveCounters(tx, payment.payment_id, deltas.reserved_delta_cents, deltas.refunded_delta_cents);
-  }
-  await queries.insertTransition(tx, {
-    refund_id: to.refund_id,
-    payment_id: payment.payment_id,
-    brand_id: to.brand_id,
-    from_status: from?.status ?? null,
-    to_status: to.status,
-    ...deltas,
-    ...STRIPE,
-    cause,
-  });
-  const recounted = from?.status === to.status;
-  await announce(
-    tx,
-    payment,
-    to,
-    from === null ? 'refund.imported' : recounted ? 'refund.recounted' : `refund.${to.status}`,
-    recounted ? 'refund.updated.v1' : EVENT_OF[to.status],
-    { cause, from_status: from?.status ?? null, ...deltas },
-  );
-}
-
-async function announce(
-  tx: Transaction,
-  payment: Payment,
-  refund: RefundState,
-  auditType: string,
-  eventType: OutboxEvent['event_type'],
-  details: Record<string, unknown>,
-): Promise<void> {
-  const state = {
-    status: refund.status,
-    amount_cents: refund.amount_cents,
-    currency: refund.currency,
-    stripe_refund_id: refund.stripe_refund_id,
-    failure_reason: refund.failure_reason,
-  };
-  await recordAudit(tx, {
-    ...STRIPE,
-    brand_id: refund.brand_id,
-    event_type: auditType,
-    entity_type: 'refund',
-    entity_id: refund.refund_id,
-    details: { ...details, ...state },
-  });
-  await appendEvent(tx, {
-    event_type: eventType,
-    brand_id: refund.brand_id,
-    entity_type: 'refund',
-    entity_id: refund.refund_id,
-    data: { refund_id: refund.refund_id, payment_id: payment.payment_id, origin: refund.origin, ...state },
-  });
-}
-
-async function raiseOverdraft(tx: Transaction, payment: Payment, refund: RefundState, missingCents: number) {
+  refund: Pick<queries.Refund, 'refund_id' | 'brand_id' | 'amount_cents' | 'counted_cents'>,
+  missingCents: number,
+) {
   if (missingCents === 0) return;
   await raiseAnomaly(tx, {
     kind: 'refunds_exceed_captured',
@@ -323,7 +289,7 @@ async function raiseOverdraft(tx: Transaction, payment: Payment, refund: RefundS
 
 async function raiseUnknownStatus(
   tx: Transaction,
-  refund: Pick<RefundState, 'refund_id' | 'brand_id' | 'status'>,
+  refund: Pick<queries.Refund, 'refund_id' | 'brand_id' | 'status'>,
   observation: RefundObservation,
 ) {
   await raiseAnomaly(tx, {

@@ -50,6 +50,7 @@ function story() {
   });
   const refund = (name: string, changes: Partial<RefundObservation> = {}): RefundObservation => ({
     stripe_refund_id: `re_${suffix}_${name}`,
+    refund_id: null,
     charge_id: `ch_${suffix}`,
     amount_cents: 6_000,
     currency: 'usd',

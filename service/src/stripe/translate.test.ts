@@ -64,6 +64,7 @@ test("Stripe's own sample of a charge becomes a payment, word for word", () => {
 test("Stripe's own sample of a refund becomes a refund, word for word", () => {
   assert.deepEqual(observedRefund(samples.refund, context), {
     stripe_refund_id: 're_1Pgc72B7WZ01zgkWqPvrRrPE',
+    refund_id: null,
     charge_id: 'ch_1PgafuB7WZ01zgkWXYmPNZs8',
     amount_cents: 100,
     currency: 'usd',

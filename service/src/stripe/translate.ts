@@ -81,6 +81,7 @@ export function observedRefund(
 ): RefundObservation {
   return {
     stripe_refund_id: refund.id,
+    refund_id: metadataValue(refund.metadata, 'refund_id'),
     charge_id: idOf(refund.charge),
     amount_cents: refund.amount,
     currency: refund.currency,

@@ -1,0 +1,175 @@
+import { type Actor, STRIPE } from '../audit/record.ts';
+import type { Transaction } from '../database/pool.ts';
+import type { OutboxEvent } from '../events/outbox.ts';
+import { newId } from '../ids.ts';
+import { moveCounters } from '../payments/observe.ts';
+import type { Refund } from './queries.ts';
+import { counterDeltas, type Holding, type RefundStatus } from './refund.ts';
+
+/** What a line of history tells of a refund. */
+type RefundState = Pick<
+  Refund,
+  | 'refund_id'
+  | 'payment_id'
+  | 'brand_id'
+  | 'amount_cents'
+  | 'currency'
+  | 'status'
+  | 'counted_cents'
+  | 'stripe_refund_id'
+  | 'failure_reason'
+  | 'origin'
+>;
+
+/** Who brought a change about, and by what. */
+export interface Cause {
+  actor: Actor;
+  /** A Stripe event's id, `backfill`, a request's id. */
+  cause: string;
+  /** The request in which it happened, where it was one. */
+  request_id?: string;
+}
+
+/** What Stripe says by itself is nobody's doing here. */
+export const toldByStripe = (cause: string): Cause => ({ actor: STRIPE, cause });
+
+/** What a change is called: in the audit log and in the event of other services. */
+interface Naming {
+  audit: string;
+  event: OutboxEvent['event_type'];
+}
+
+const EVENT_OF: Record<RefundStatus, OutboxEvent['event_type']> = {
+  awaiting_approval: 'refund.awaiting_approval.v1',
+  rejected: 'refund.rejected.v1',
+  pending: 'refund.submitted.v1',
+  requires_action: 'refund.requires_action.v1',
+  succeeded: 'refund.succeeded.v1',
+  failed: 'refund.failed.v1',
+  canceled: 'refund.canceled.v1',
+};
+
+/** The name of a change by what it goes from and to; `naming` where the same step has another meaning. */
+function nameOf(from: RefundState | null, to: RefundState): Naming {
+  if (from === null) {
+    if (to.origin === 'external') return { audit: 'refund.imported', event: EVENT_OF[to.status] };
+    return to.status === 'pending'
+      ? { audit: 'refund.requested', event: 'refund.requested.v1' }
+      : { audit: `refund.${to.status}`, event: EVENT_OF[to.status] };
+  }
+  if (from.status === 'awaiting_approval' && to.status === 'pending') {
+    return { audit: 'refund.approved', event: 'refund.approved.v1' };
+  }
+  if (from.status === to.status) {
+    return from.stripe_refund_id === null && to.stripe_refund_id !== null
+      ? { audit: 'refund.submitted', event: 'refund.submitted.v1' }
+      : { audit: 'refund.recounted', event: 'refund.updated.v1' };
+  }
+  return { audit: `refund.${to.status}`, event: EVENT_OF[to.status] };
+}
+
+/**
+ * A transition: moves the counters of its payment, which this transaction has locked, and writes the row of history,
+ * the audit row and the event, which belong to one another.
+ *
+ * @returns the database's time
+ */
+export async function recordTransition(
+  tx: Transaction,
+  from: (RefundState & Holding) | null,
+  to: RefundState,
+  { actor, cause, request_id }: Cause,
+): Promise<Date> {
+  const deltas = counterDeltas(from, to);
+  if (deltas.reserved_delta_cents !== 0 || deltas.refunded_delta_cents !== 0) {
+    await moveCounters(tx, to.payment_id, deltas.reserved_delta_cents, deltas.refunded_delta_cents);
+  }
+  const { audit, event } = nameOf(from, to);
+  const step = { cause, from_status: from?.status ?? null, ...deltas };
+  const { rows } = await tx.query<{ now: Date }>({
+    name: 'refund_transitions.record',
+    // One statement, so that there is never one of the three without the others.
+    text: `WITH transition AS (
+             INSERT INTO refund_transitions (refund_id, payment_id, brand_id, from_status, to_status,
+                                             reserved_delta_cents, refunded_delta_cents, actor_type, actor_id, cause,
+                                             occurred_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())
+             RETURNING transition_id, occurred_at
+           ), audit AS (
+             INSERT INTO audit_log (occurred_at, actor_type, actor_id, brand_id, event_type, entity_type, entity_id,
+                                    request_id, details, transition_id)
+             SELECT occurred_at, $8, $9, $3, $11, 'refund', $1, $12, $13, transition_id FROM transition
+           )
+           INSERT INTO outbox (event_id, event_type, brand_id, entity_type, entity_id, data, occurred_at, transition_id)
+           SELECT $14, $15, $3, 'refund', $1, $16, occurred_at, transition_id FROM transition
+           RETURNING clock_timestamp() AS now`,
+    values: [
+      to.refund_id,
+      to.payment_id,
+      to.brand_id,
+      step.from_status,
+      to.status,
+      deltas.reserved_delta_cents,
+      deltas.refunded_delta_cents,
+      actor.actor_type,
+      actor.actor_id,
+      cause,
+      audit,
+      request_id ?? null,
+      JSON.stringify({ ...step, ...stateOf(to) }),
+      newId('event'),
+      event,
+      JSON.stringify(eventData(to)),
+    ],
+  });
+  const [row] = rows;
+  if (row === undefined) throw new Error('A transition was not recorded');
+  return row.now;
+}
+
+/** A change that is no transition, such as a bank reference that became known: an audit row and an event. */
+export async function recordChange(
+  tx: Transaction,
+  refund: RefundState,
+  naming: Naming,
+  { actor, cause, request_id }: Cause,
+  details: Record<string, unknown> = {},
+): Promise<void> {
+  await tx.query({
+    name: 'refunds.record_change',
+    text: `WITH audit AS (
+             INSERT INTO audit_log (occurred_at, actor_type, actor_id, brand_id, event_type, entity_type, entity_id,
+                                    request_id, details)
+             VALUES (clock_timestamp(), $2, $3, $4, $5, 'refund', $1, $6, $7)
+           )
+           INSERT INTO outbox (event_id, event_type, brand_id, entity_type, entity_id, data, occurred_at)
+           VALUES ($8, $9, $4, 'refund', $1, $10, clock_timestamp())`,
+    values: [
+      refund.refund_id,
+      actor.actor_type,
+      actor.actor_id,
+      refund.brand_id,
+      naming.audit,
+      request_id ?? null,
+      JSON.stringify({ cause, ...details, ...stateOf(refund) }),
+      newId('event'),
+      naming.event,
+      JSON.stringify(eventData(refund)),
+    ],
+  });
+}
+
+const stateOf = (refund: RefundState) => ({
+  status: refund.status,
+  amount_cents: refund.amount_cents,
+  currency: refund.currency,
+  stripe_refund_id: refund.stripe_refund_id,
+  failure_reason: refund.failure_reason,
+});
+
+const eventData = (refund: RefundState) => ({
+  refund_id: refund.refund_id,
+  payment_id: refund.payment_id,
+  origin: refund.origin,
+  ...stateOf(refund),
+});
