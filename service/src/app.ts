@@ -17,7 +17,11 @@ import { collectMethods, refuseOtherMethods } from './http/operations.ts';
 import { readQueryStrictly } from './http/query.ts';
 import { requestIdOf, traceRequests } from './http/requests.ts';
 import { paymentRoutes } from './payments/routes.ts';
+import { refundCommands } from './refunds/commands.ts';
+import type { ApprovalLimits } from './refunds/limits.ts';
+import type { RefundProvider } from './refunds/provider.ts';
 import { refundRoutes } from './refunds/routes.ts';
+import type { Turns } from './refunds/turns.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
 export interface AppDeps {
@@ -30,8 +34,13 @@ export interface AppDeps {
   webhook: { secrets: readonly string[]; live: boolean | undefined };
   cursorSecrets: readonly string[];
   defaultBrand: string;
-  /** How often one client may ask. */
+  provider: RefundProvider;
+  turns: Turns;
+  /** Above how much somebody else has to approve a refund, where the database says nothing. */
+  approvalLimits: ApprovalLimits;
+  /** How often one client may read, and change something. */
   readsPerMinute: number;
+  writesPerMinute: number;
   /** Whether the operations of the API are served, or only those for operators. */
   api: boolean;
 }
@@ -71,6 +80,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await limitRates(rooms, deps);
       rooms.addHook('preValidation', readQueryStrictly);
       await rooms.register(refundRoutes(room));
+      await rooms.register(refundCommands(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
     });

@@ -1,4 +1,5 @@
 import { hkdfSync } from 'node:crypto';
+import { type ApprovalLimits, LIMITED_ROLES } from './refunds/limits.ts';
 
 /** Every setting of the service: read once, at the start, from the environment. */
 export interface Config {
@@ -16,7 +17,9 @@ export interface Config {
   oauth_audience: string | undefined;
   cursor_secrets: string[];
   default_brand: string;
+  approval_limits: ApprovalLimits;
   rate_limit_reads_per_minute: number;
+  rate_limit_writes_per_minute: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
 }
@@ -94,6 +97,22 @@ function brand(value: string): string {
   return value;
 }
 
+/** `agent:eur=10000`: a role, a currency, and up to how much of it (smallest unit) the role refunds by itself. */
+function approvalLimits(value: string): ApprovalLimits {
+  const limits: ApprovalLimits = {};
+  for (const part of list(value)) {
+    const [, role, currency = '', cents] = /^([a-z]+):([a-z]{3})=(\d{1,12})$/.exec(part) ?? [];
+    const known = LIMITED_ROLES.find((one) => one === role);
+    if (known === undefined) {
+      throw new RangeError(
+        `has to be a list such as agent:eur=10000,service:eur=50000; roles are ${LIMITED_ROLES.join(', ')}.`,
+      );
+    }
+    limits[known] = { ...limits[known], [currency]: Number(cents) };
+  }
+  return limits;
+}
+
 const SETTINGS = {
   PORT: {
     type: 'number',
@@ -117,7 +136,7 @@ const SETTINGS = {
   STRIPE_API_KEY: {
     type: 'secret',
     meaning:
-      'A secret or restricted key (`sk_…`, `rk_…`) that may read charges, payment intents, refunds, disputes and invoices.',
+      'A secret or restricted key (`sk_…`, `rk_…`) that may read charges, payment intents, refunds, disputes and invoices, and write refunds.',
     read: text(),
   },
   STRIPE_API_BASE: {
@@ -165,10 +184,23 @@ const SETTINGS = {
     meaning: 'The brand of what names none.',
     read: text(brand),
   },
+  APPROVAL_LIMITS: {
+    type: 'role:currency=amount, …',
+    fallback: '',
+    meaning:
+      'Up to how much (smallest unit) a `service`, an `agent` or an `approver` refunds without somebody else’s approval, e.g. `agent:eur=10000`. A role that is named needs approval in every currency that is not; one that is not named never does. The table `approval_limits` goes before it.',
+    read: approvalLimits,
+  },
   RATE_LIMIT_READS_PER_MINUTE: {
     type: 'number',
     fallback: '1000',
-    meaning: 'How often one client may ask in a minute, counted by each process for itself.',
+    meaning: 'How often one client may read in a minute, counted by each process for itself.',
+    read: whole(1, 100_000_000),
+  },
+  RATE_LIMIT_WRITES_PER_MINUTE: {
+    type: 'number',
+    fallback: '200',
+    meaning: 'How often one client may change something in a minute, counted likewise.',
     read: whole(1, 100_000_000),
   },
   ROLE: {
@@ -258,7 +290,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor'),
     ],
     default_brand: value('DEFAULT_BRAND'),
+    approval_limits: optional('APPROVAL_LIMITS') ?? {},
     rate_limit_reads_per_minute: value('RATE_LIMIT_READS_PER_MINUTE'),
+    rate_limit_writes_per_minute: value('RATE_LIMIT_WRITES_PER_MINUTE'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
   };

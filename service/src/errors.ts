@@ -86,10 +86,19 @@ export interface ErrorDetails {
   message?: string;
   /** Which parameter, header or field of the body is wrong. */
   field?: string;
+  /** What the caller needs besides, as further fields of the body. */
+  facts?: Facts;
   /** Headers of the answer, such as `Retry-After`. */
   headers?: Record<string, string>;
   /** What lies behind it; logged, never shown. */
   cause?: unknown;
+}
+
+export interface Facts {
+  /** The refund that it is about. */
+  refund_id?: string;
+  /** What can still be refunded of the payment (smallest unit). */
+  refundable_cents?: number;
 }
 
 /** Thrown by any room; the HTTP layer turns it into the answer. A class, because it must be told from a bug's error. */
@@ -97,24 +106,26 @@ export class ServiceError extends Error {
   readonly code: string;
   readonly status: number;
   readonly field: string | undefined;
+  readonly facts: Facts;
   readonly headers: Record<string, string>;
 
-  constructor(name: ErrorName, { message, field, headers, cause }: ErrorDetails = {}) {
+  constructor(name: ErrorName, { message, field, facts, headers, cause }: ErrorDetails = {}) {
     const entry = CATALOGUE[name];
     super(message ?? entry.sentence, { cause });
     this.name = 'ServiceError';
     this.code = entry.code;
     this.status = entry.status;
     this.field = field;
+    this.facts = facts ?? {};
     this.headers = headers ?? {};
   }
 }
 
 /** The body of every error. */
-export function errorBody({ code, message, field }: ServiceError): {
+export function errorBody({ code, message, field, facts }: ServiceError): Facts & {
   error: string;
   message: string;
   field?: string;
 } {
-  return field === undefined ? { error: code, message } : { error: code, message, field };
+  return { error: code, message, ...(field === undefined ? {} : { field }), ...facts };
 }

@@ -11,7 +11,11 @@ import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
 import { createLog } from './log.ts';
+import { measureUnknown } from './refunds/metrics.ts';
+import { startRecovery } from './refunds/recover.ts';
+import { takeTurns } from './refunds/turns.ts';
 import { createStripe, isLiveKey, knock } from './stripe/client.ts';
+import { createProvider } from './stripe/provider.ts';
 import { startWorker } from './stripe/worker.ts';
 
 const DATABASE_WAIT_MS = 30_000;
@@ -46,7 +50,19 @@ async function main(): Promise<void> {
   });
   const stripe = createStripe({ api_key: config.stripe_api_key, api_base: config.stripe_api_base });
 
+  const provider = createProvider({
+    pool,
+    stripe,
+    default_brand: config.default_brand,
+    log,
+    registry: metrics,
+  });
+  measureUnknown(metrics, pool);
+  const turns = takeTurns();
+
   if (config.role !== 'api') {
+    const recovery = startRecovery({ pool, provider, turns, log });
+    running.defer(() => recovery.stop());
     const worker = await startWorker({
       pool,
       stripe,
@@ -74,7 +90,11 @@ async function main(): Promise<void> {
     webhook: { secrets: config.stripe_webhook_secrets, live: isLiveKey(config.stripe_api_key) },
     cursorSecrets: config.cursor_secrets,
     defaultBrand: config.default_brand,
+    provider,
+    turns,
+    approvalLimits: config.approval_limits,
     readsPerMinute: config.rate_limit_reads_per_minute,
+    writesPerMinute: config.rate_limit_writes_per_minute,
     api: config.role !== 'worker',
   });
   running.defer(() => app.close());

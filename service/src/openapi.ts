@@ -4,6 +4,9 @@ import { connectIssuer } from './access/introspection.ts';
 import { buildApp } from './app.ts';
 import { createPool } from './database/pool.ts';
 import { createMetrics } from './health/metrics.ts';
+import { takeTurns } from './refunds/turns.ts';
+import { createStripe } from './stripe/client.ts';
+import { createProvider } from './stripe/provider.ts';
 
 /**
  * The OpenAPI document of the service, as it serves it. The app is put together and asked, with nobody behind it: neither pool nor
@@ -11,16 +14,23 @@ import { createMetrics } from './health/metrics.ts';
  */
 export async function openApiDocument(): Promise<string> {
   const pool = createPool({ connectionString: 'postgres://nobody@127.0.0.1:1/nothing', max: 1 });
+  const log = pino({ level: 'silent' });
+  const metrics = createMetrics();
+  const stripe = createStripe({ api_key: 'none' });
   const app = await buildApp({
     pool,
     issuer: connectIssuer({ issuer: 'https://issuer.invalid', client_id: 'none', client_secret: 'none' }),
-    log: pino({ level: 'silent' }),
-    metrics: createMetrics(),
+    log,
+    metrics,
     probes: {},
     webhook: { secrets: [], live: undefined },
     cursorSecrets: ['none'],
     defaultBrand: 'default',
+    provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
+    turns: takeTurns(),
+    approvalLimits: {},
     readsPerMinute: 1,
+    writesPerMinute: 1,
     api: true,
   });
   await app.ready();

@@ -3,12 +3,17 @@ import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { API_AUDIENCE } from '../../local/issuer/scopes.ts';
 import { type Issuer, startIssuer } from '../../local/issuer/start.ts';
+import type { StripeStandIn } from '../../local/stripe/server.ts';
+import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { connectIssuer } from '../../service/src/access/introspection.ts';
 import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
 import { createLog } from '../../service/src/log.ts';
+import { takeTurns } from '../../service/src/refunds/turns.ts';
+import { createStripe } from '../../service/src/stripe/client.ts';
+import { createProvider } from '../../service/src/stripe/provider.ts';
 import { createTestDatabase } from './database.ts';
 
 /** The service's whole app on a port of its own, with a database of its own and a real issuer. */
@@ -29,17 +34,23 @@ const READING = 'admin:refunds.read admin:payments.read admin:disputes.read';
 
 const pass: Probe = { check: () => ({ status: 'pass' }), stop() {} };
 
+/** An address of this machine at which nobody listens. */
+const NOWHERE = 'http://127.0.0.1:1';
+
 export interface TestAppOptions extends Partial<AppDeps> {
+  /** Where refunds are made. Without it Stripe cannot be reached. */
+  standIn?: Pick<StripeStandIn, 'url'>;
+
   /** Adds routes before the app listens. */
   extend?: (app: FastifyInstance) => void;
 }
 
-export async function startTestApp({ extend, ...deps }: TestAppOptions = {}): Promise<TestApp> {
+export async function startTestApp({ extend, standIn, ...deps }: TestAppOptions = {}): Promise<TestApp> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await createTestDatabase());
   const issuer = await startIssuer();
   stack.defer(() => issuer.close());
-  const pool = createPool({ connectionString: database.url, max: 4 });
+  const pool = createPool({ connectionString: database.url, max: 8 });
   stack.defer(() => pool.end());
   const lines: string[] = [];
   const stream = new Writable({
@@ -48,6 +59,9 @@ export async function startTestApp({ extend, ...deps }: TestAppOptions = {}): Pr
       done();
     },
   });
+  const log = createLog({ level: 'trace', role: 'all' }, stream);
+  const metrics = createMetrics();
+  const stripe = createStripe({ api_key: TEST_KEY, api_base: standIn?.url ?? NOWHERE });
   const app = await buildApp({
     pool,
     issuer: connectIssuer({
@@ -56,13 +70,24 @@ export async function startTestApp({ extend, ...deps }: TestAppOptions = {}): Pr
       client_secret: issuer.clients['payments-service'],
       audience: API_AUDIENCE,
     }),
-    log: createLog({ level: 'trace', role: 'all' }, stream),
-    metrics: createMetrics(),
+    log,
+    metrics,
     probes: { issuer: pass, stripe: pass },
     webhook: { secrets: ['whsec_test'], live: false },
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
+    provider: createProvider({
+      pool,
+      stripe,
+      default_brand: 'default',
+      log,
+      registry: metrics,
+      timeout_ms: 2_000,
+    }),
+    turns: takeTurns(),
+    approvalLimits: {},
     readsPerMinute: 1_000_000,
+    writesPerMinute: 1_000_000,
     api: true,
     ...deps,
   });

@@ -9,6 +9,9 @@ export interface Actor {
 /** What Stripe brings about by itself is nobody's doing here. */
 export const STRIPE: Actor = { actor_type: 'system', actor_id: 'stripe' };
 
+/** What this service does by itself, e.g. finding out what has become of a refund. */
+export const SERVICE: Actor = { actor_type: 'system', actor_id: 'payments' };
+
 export interface AuditEntry extends Actor {
   brand_id: string;
   /** What happened, as `entity.verb`, e.g. `refund.imported`. */

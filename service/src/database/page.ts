@@ -14,7 +14,7 @@ export interface PageQuery {
   select: string;
   /** The column that breaks ties of `created_at`. */
   idColumn: string;
-  /** Conditions in SQL with `?` for the value, in a fixed order; those without a value are left out. */
+  /** Conditions in SQL with `?` for the value, if they take one, in a fixed order; those whose value is undefined are left out. */
   conditions: readonly (readonly [sql: string, value: unknown])[];
   after: PageKey | undefined;
   limit: number;
@@ -34,8 +34,10 @@ const statements = new Map<string, string>();
  */
 export async function readPage<Row extends object>(db: Queryable, query: PageQuery): Promise<Page<Row>> {
   const given = query.conditions.filter(([, value]) => value !== undefined);
-  const values = given.map(([, value]) => value);
-  const where = given.map(([sql], index) => sql.replace('?', `$${index + 1}`));
+  const values: unknown[] = [];
+  const where = given.map(([sql, value]) =>
+    sql.includes('?') ? sql.replace('?', `$${values.push(value)}`) : sql,
+  );
   if (query.after !== undefined) {
     values.push(query.after.created_at, query.after.id);
     where.push(`(created_at, ${query.idColumn}) < ($${values.length - 1}, $${values.length})`);

@@ -7,6 +7,9 @@ import type { Payment } from '../payments/payment.ts';
 import type { Dispute, DisputeObservation } from './dispute.ts';
 import * as queries from './queries.ts';
 
+/** The dispute that stands against refunding a locked payment, by its status. */
+export const findBlockingDispute = queries.findBlockingStatus;
+
 /** Statuses that Stripe does not leave again (Stripe, "Dispute object"). */
 const RESOLVED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
 

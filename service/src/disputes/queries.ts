@@ -16,6 +16,22 @@ export async function findByStripeId(tx: Queryable, stripeDisputeId: string): Pr
   return rows[0];
 }
 
+/**
+ * The status of a dispute that has taken a payment's money, if one has: an inquiry (`warning_…`) has not, one that was won no
+ * longer (disputes_by_payment). To be asked after the payment is locked, in a statement of its own, which sees what
+ * the lock was waited for.
+ */
+export async function findBlockingStatus(tx: Queryable, paymentId: string): Promise<string | undefined> {
+  const { rows } = await tx.query<{ status: string }>({
+    name: 'disputes.blocking',
+    text: `SELECT status FROM disputes
+           WHERE payment_id = $1 AND status NOT IN ('won', 'prevented') AND status NOT LIKE 'warning\\_%'
+           ORDER BY created_at DESC LIMIT 1`,
+    values: [paymentId],
+  });
+  return rows[0]?.status;
+}
+
 /** Adds a dispute under its payment's lock. */
 export async function insert(
   tx: Queryable,

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { pendingMigrations } from '../database/migrate.ts';
 import type { Pool } from '../database/pool.ts';
+import { readUnknown, UNKNOWN_TOO_LONG_s } from '../refunds/metrics.ts';
 import type { Check, Probe, Status } from './probes.ts';
 
 /** Whoever asks whether we are ready asks again soon, and gives up after a few seconds. */
@@ -58,7 +59,7 @@ export function serveHealth(
         operationId: 'getReadiness',
         summary: 'Readiness',
         description:
-          'Whether requests should come here: the database answers and is migrated, the issuer and Stripe have been reached. Either of the two lost later is a warning, since what is in the books can still be answered.',
+          'Whether requests should come here: the database answers and is migrated, the issuer and Stripe have been reached. Either of the two lost later is a warning, since what is in the books can still be answered; so is a refund of which it has not been known for 15 minutes what has become.',
         tags: ['operations'],
         security: [],
         response: {
@@ -83,11 +84,12 @@ export function serveHealth(
   );
 }
 
-async function checkDatabase(pool: Pool): Promise<{ database: Check; migrations: Check }> {
+async function checkDatabase(pool: Pool): Promise<{ database: Check; migrations: Check; refunds?: Check }> {
   try {
     const pending = await within(DATABASE_PATIENCE_MS, pendingMigrations(pool));
     return {
       database: { status: 'pass' },
+      ...(pending.length === 0 ? { refunds: await checkRefunds(pool) } : {}),
       migrations:
         pending.length === 0
           ? { status: 'pass' }
@@ -97,6 +99,16 @@ async function checkDatabase(pool: Pool): Promise<{ database: Check; migrations:
     const lost: Check = { status: 'fail', output: 'The database does not answer.' };
     return { database: lost, migrations: lost };
   }
+}
+
+/** Whether recovery gets through: what became of every refund is known, or will be soon. */
+async function checkRefunds(pool: Pool): Promise<Check> {
+  const { refunds, oldest_s } = await within(DATABASE_PATIENCE_MS, readUnknown(pool));
+  if (oldest_s <= UNKNOWN_TOO_LONG_s) return { status: 'pass' };
+  return {
+    status: 'warn',
+    output: `What has become of ${refunds === 1 ? 'a refund' : `${refunds} refunds`} is not known, of the oldest for ${Math.floor(oldest_s / 60)} minutes.`,
+  };
 }
 
 async function within<T>(timeout_ms: number, work: Promise<T>): Promise<T> {

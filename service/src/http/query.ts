@@ -8,7 +8,7 @@ interface QuerySchema {
 
 /**
  * Reads the query strictly, before the schema is applied: an unknown or repeated parameter is refused, and only digits are a
- * number. (`limit=1e2`, `1.5`, ` 5` and `+5` are all numbers to JavaScript, and none of them is what somebody meant.)
+ * number, and only `true` and `false` are either. (`limit=1e2`, `1.5`, ` 5` and `+5` are all numbers to JavaScript, and none of them is what somebody meant.)
  */
 export async function readQueryStrictly(request: FastifyRequest): Promise<void> {
   const query = request.query as Record<string, unknown>;
@@ -24,6 +24,8 @@ export async function readQueryStrictly(request: FastifyRequest): Promise<void> 
     if (typeof value !== 'string') {
       throw new ServiceError('malformed', { field: name, message: `${name} is given more than once.` });
     }
+    if (parameter.type === 'boolean' && (value === 'true' || value === 'false'))
+      query[name] = value === 'true';
     if (parameter.type === 'integer' && /^-?\d{1,15}$/.test(value)) query[name] = Number(value);
   }
 }

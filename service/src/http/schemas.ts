@@ -1,11 +1,19 @@
 import { type TSchema, Type } from 'typebox';
 
 /** No control characters: PostgreSQL takes no NUL, and nobody's identifier has the others. */
-const PRINTABLE = '^[^\\u0000-\\u001f\\u007f]*$';
+export const PRINTABLE = '^[^\\u0000-\\u001f\\u007f]*$';
 
 /** An identifier that is looked up as it is, e.g. a customer's. */
 export const Identifier = (description: string) =>
   Type.String({ minLength: 1, maxLength: 500, pattern: PRINTABLE, description });
+
+/** Free text, over several lines if need be; PostgreSQL takes no NUL. */
+export const Text = (maxLength: number, description: string) =>
+  Type.String({
+    maxLength,
+    pattern: '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$',
+    description,
+  });
 
 /** A moment, RFC 3339. */
 export const Moment = (description: string) =>
@@ -34,6 +42,15 @@ const FieldErrorBody = Type.Object({
   message: Type.String(),
   field: Type.Optional(
     Type.String({ description: 'Which parameter, header or field of the body is wrong.' }),
+  ),
+});
+
+/** The body of an error about a refund or what is left of a payment. */
+const FactsErrorBody = Type.Object({
+  ...FieldErrorBody.properties,
+  refund_id: Type.Optional(Type.String({ description: 'The refund that it is about.' })),
+  refundable_cents: Type.Optional(
+    Type.Integer({ description: "What can still be refunded, in the currency's smallest unit." }),
   ),
 });
 
@@ -76,10 +93,40 @@ const ERRORS = {
       message: 'There is nothing here by that name, or it is not yours to see.',
     },
   },
+  409: {
+    description: 'Conflict',
+    schema: FactsErrorBody,
+    example: {
+      error: 'conflict',
+      message: '60.00 USD is more than what is left to refund: 40.00 USD.',
+      field: 'amount_cents',
+      refundable_cents: 4000,
+    },
+  },
+  412: {
+    description: 'Precondition Failed',
+    schema: FactsErrorBody,
+    example: {
+      error: 'precondition_failed',
+      message: 'What is left to refund has changed: it is 40.00 USD.',
+      field: 'expected_refundable_cents',
+      refundable_cents: 4000,
+    },
+  },
   413: {
     description: 'Content Too Large',
     schema: ErrorBody,
     example: { error: 'payload_too_large', message: 'The body is larger than 1 MiB.' },
+  },
+  415: {
+    description: 'Unsupported Media Type',
+    schema: ErrorBody,
+    example: { error: 'unsupported_media_type', message: 'The body has to be application/json.' },
+  },
+  422: {
+    description: 'Unprocessable Content',
+    schema: FieldErrorBody,
+    example: { error: 'validation_error', message: 'charge_id is missing.', field: 'charge_id' },
   },
   429: {
     description: 'Too Many Requests',
@@ -93,6 +140,15 @@ const ERRORS = {
     example: {
       error: 'internal_error',
       message: 'Something went wrong here. The X-Request-Id header tells us which request it was.',
+    },
+  },
+  502: {
+    description: 'Bad Gateway',
+    schema: FactsErrorBody,
+    example: {
+      error: 'upstream_failed',
+      message: 'Stripe refused the refund: Insufficient funds in your Stripe balance to refund this amount.',
+      refund_id: 'refund_01kar2m0v5fhtb3mx9q2z8d4wn',
     },
   },
   503: {
@@ -132,6 +188,19 @@ export function errorResponses(...statuses: (keyof typeof ERRORS)[]) {
     }),
   );
 }
+
+/** The key that every operation takes which changes something. */
+export const idempotencyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      description:
+        'The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice.',
+    }),
+  ),
+});
+
+/** What an operation that changes something may answer besides. */
+export const changeErrors = errorResponses(404, 409, 412, 413, 415, 422);
 
 /** What any operation behind a token may answer instead of succeeding. */
 export const guardedErrors = errorResponses(400, 401, 403, 429, 500, 503);

@@ -44,7 +44,8 @@ function complaint(
   switch (keyword) {
     case 'type':
       if (params.type === 'integer') return bounded ? whole(schema) : 'has to be a whole number, in digits';
-      return `has to be of type ${String(params.type)}`;
+      if (params.type === 'boolean') return 'has to be true or false';
+      return `has to be of type ${[params.type].flat().join(' or ')}`;
     case 'minimum':
     case 'maximum':
       return bounded ? whole(schema) : `has to be ${String(params.comparison)} ${String(params.limit)}`;

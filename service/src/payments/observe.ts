@@ -37,6 +37,15 @@ export async function observePayment(
 /** Locks a payment that is already in the books, known by its intent or charge. */
 export const lockPayment = queries.lockByProvider;
 
+/** Locks a payment of one brand to issue a refund of it. */
+export const lockPaymentOfBrand = queries.lockOfBrand;
+
+/** The payment of a refund, as it was a moment ago. */
+export const findPaymentById = queries.findById;
+
+/** Locks the payment of a refund. */
+export const lockPaymentById = queries.lockById;
+
 /** Notes what the invoice that a payment has paid says of it, where the payment's own objects at Stripe say nothing. */
 export async function linkInvoice(
   tx: Transaction,

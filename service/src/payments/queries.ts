@@ -30,6 +30,31 @@ export async function lockByProvider(
   return rows[0];
 }
 
+/** Locks a payment by our id of it (primary key). */
+export async function lockById(tx: Queryable, paymentId: string): Promise<Payment | undefined> {
+  const { rows } = await tx.query<Payment>({
+    name: 'payments.lock_by_id',
+    text: `SELECT ${COLUMNS} FROM payments WHERE payment_id = $1 FOR UPDATE`,
+    values: [paymentId],
+  });
+  return rows[0];
+}
+
+/** Locks a payment of one brand, named by our id (primary key) or by its charge (unique index). */
+export async function lockOfBrand(
+  tx: Queryable,
+  brandId: string,
+  { payment_id, charge_id }: { payment_id?: string | undefined; charge_id?: string | undefined },
+): Promise<Payment | undefined> {
+  const by = payment_id === undefined ? 'stripe_charge_id' : 'payment_id';
+  const { rows } = await tx.query<Payment>({
+    name: `payments.lock_of_brand_by_${by}`,
+    text: `SELECT ${COLUMNS} FROM payments WHERE ${by} = $2 AND brand_id = $1 FOR UPDATE`,
+    values: [brandId, payment_id ?? charge_id],
+  });
+  return rows[0];
+}
+
 /** Adds a payment that is not there yet; nothing if somebody else has just added it (either unique index). */
 export async function insert(
   tx: Queryable,
@@ -136,6 +161,16 @@ export async function findPayment(
     name: 'payments.find',
     text: `SELECT ${COLUMNS} FROM payments WHERE payment_id = $2 AND brand_id = $1`,
     values: [brandId, paymentId],
+  });
+  return rows[0];
+}
+
+/** A payment by our id of it (primary key). */
+export async function findById(db: Queryable, paymentId: string): Promise<Payment | undefined> {
+  const { rows } = await db.query<Payment>({
+    name: 'payments.by_id',
+    text: `SELECT ${COLUMNS} FROM payments WHERE payment_id = $1`,
+    values: [paymentId],
   });
   return rows[0];
 }

@@ -1,10 +1,16 @@
 import type { Pool } from '../database/pool.ts';
 import { refundableCents } from '../payments/payment.ts';
 import { findRefund } from './queries.ts';
+import { explainFailure } from './refusals.ts';
 
 /** One refund of a brand with its payment's amounts and its timeline; undefined where the brand has no such refund. */
 export async function readRefund(pool: Pool, brandId: string, refundId: string) {
   const refund = await findRefund(pool, brandId, refundId);
   if (refund === undefined) return undefined;
-  return { ...refund, payment: { ...refund.payment, refundable_cents: refundableCents(refund.payment) } };
+  const owed = refund.owed_cents > 0 && refund.resolved_at === null;
+  return {
+    ...refund,
+    attention: owed ? { owed_cents: refund.owed_cents, message: explainFailure(refund) } : null,
+    payment: { ...refund.payment, refundable_cents: refundableCents(refund.payment) },
+  };
 }

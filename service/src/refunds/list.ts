@@ -14,6 +14,8 @@ export interface RefundFilters {
   amount_cents_lte?: number;
   created_at_gte?: Date;
   created_at_lt?: Date;
+  /** Those that ended without paying, or those that did not or for which that has been put right. */
+  needs_attention?: boolean;
 }
 
 /** One line of the list. */
@@ -57,6 +59,9 @@ export async function listRefunds(
       ['amount_cents <= ?', filters.amount_cents_lte],
       ['created_at >= ?', filters.created_at_gte],
       ['created_at < ?', filters.created_at_lt],
+      // Word for word the condition of refunds_needing_attention, which serves it.
+      ['(owed_cents > 0 AND resolved_at IS NULL)', filters.needs_attention === true ? true : undefined],
+      ['NOT (owed_cents > 0 AND resolved_at IS NULL)', filters.needs_attention === false ? true : undefined],
     ],
     after,
     limit,

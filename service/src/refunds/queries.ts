@@ -23,6 +23,8 @@ export interface Refund {
   requested_by_id: string | null;
   approved_by_type: 'user' | 'service' | null;
   approved_by_id: string | null;
+  /** Free text of whoever approved or rejected it. */
+  decision_note: string | null;
   stripe_refund_id: string | null;
   failure_reason: string | null;
   /** The provider's sentence on why it refused. */
@@ -51,7 +53,7 @@ export type Resolution = 'refunded_again' | 'paid_otherwise' | 'not_owed';
 
 const COLUMNS = `refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status, counted_cents,
   reason, note, provider_reason, origin, requested_by_type, requested_by_id, approved_by_type, approved_by_id,
-  stripe_refund_id, failure_reason, failure_message, pending_reason, bank_reference, bank_reference_at, created_at,
+  decision_note, stripe_refund_id, failure_reason, failure_message, pending_reason, bank_reference, bank_reference_at, created_at,
   owed_cents, resolved_at, resolution, resolution_reference, replaced_by, updated_at, submitted_at, recover_at,
   recover_attempts, observed_at`;
 
@@ -233,18 +235,35 @@ export async function update(tx: Queryable, refund: Refund): Promise<void> {
 export async function approve(
   tx: Queryable,
   refundId: string,
-  approver: { actor_type: 'user' | 'service'; actor_id: string },
+  approver: { actor_type: 'user' | 'service'; actor_id: string; note: string | null },
   hold_s: number,
 ): Promise<Refund> {
   const { rows } = await tx.query<Refund>({
     name: 'refunds.approve',
     text: `UPDATE refunds
-           SET status = 'pending', approved_by_type = $2, approved_by_id = $3, updated_at = now, submitted_at = now,
-               recover_at = now + make_interval(secs => $4)
+           SET status = 'pending', approved_by_type = $2, approved_by_id = $3, decision_note = $4, updated_at = now,
+               submitted_at = now, recover_at = now + make_interval(secs => $5)
            FROM clock_timestamp() AS now
-           WHERE refund_id = $1 AND status = 'awaiting_approval'
+           WHERE refund_id = $1
            RETURNING ${COLUMNS}`,
-    values: [refundId, approver.actor_type, approver.actor_id, hold_s],
+    values: [refundId, approver.actor_type, approver.actor_id, approver.note, hold_s],
+  });
+  return expectRow(rows);
+}
+
+/** Ends a refund that was never sent (primary key). */
+export async function end(
+  tx: Queryable,
+  refundId: string,
+  status: 'rejected' | 'canceled',
+  note: string | null,
+): Promise<Refund> {
+  const { rows } = await tx.query<Refund>({
+    name: 'refunds.end',
+    text: `UPDATE refunds SET status = $2, counted_cents = 0, decision_note = $3, updated_at = clock_timestamp()
+           WHERE refund_id = $1
+           RETURNING ${COLUMNS}`,
+    values: [refundId, status, note],
   });
   return expectRow(rows);
 }
@@ -271,6 +290,16 @@ export async function resolve(
   return expectRow(rows);
 }
 
+/** Whether a refund stands in for one that failed (refunds_replaced_by). */
+export async function isReplacement(tx: Queryable, refundId: string): Promise<boolean> {
+  const { rows } = await tx.query({
+    name: 'refunds.is_replacement',
+    text: 'SELECT 1 FROM refunds WHERE replaced_by = $1',
+    values: [refundId],
+  });
+  return rows.length > 0;
+}
+
 /** Puts off when recovery asks what has become of a refund, or brings it forward (primary key). */
 export async function recoverIn(db: Queryable, refundId: string, wait_s: number): Promise<void> {
   await db.query({
@@ -281,8 +310,11 @@ export async function recoverIn(db: Queryable, refundId: string, wait_s: number)
   });
 }
 
-/** A refund whose outcome is not known, with the age of its idempotency key at the provider. */
-export type UnknownRefund = Refund & { submitted_at: Date; key_age_s: number };
+/** A refund whose outcome is not known, with the age of its idempotency key at the provider, read at `taken_at`. */
+export type UnknownRefund = Refund & { key_age_s: number; taken_at: Date };
+
+const KEY_AGE = `extract(epoch FROM clock_timestamp() - submitted_at)::float8 AS key_age_s,
+                  clock_timestamp() AS taken_at`;
 
 /**
  * Takes refunds whose outcome is to be asked for now, the longest due first, and puts off the next time: 5 s, doubled with
@@ -298,7 +330,7 @@ export async function takeDue(db: Queryable, limit: number): Promise<UnknownRefu
              SELECT refund_id FROM refunds WHERE recover_at <= clock_timestamp()
              ORDER BY recover_at LIMIT $1 FOR UPDATE SKIP LOCKED
            )
-           RETURNING ${COLUMNS}, extract(epoch FROM clock_timestamp() - submitted_at)::float8 AS key_age_s`,
+           RETURNING ${COLUMNS}, ${KEY_AGE}`,
     values: [limit],
   });
   return rows;
@@ -308,7 +340,7 @@ export async function takeDue(db: Queryable, limit: number): Promise<UnknownRefu
 export async function takeUnknown(db: Queryable, refundId: string): Promise<UnknownRefund | undefined> {
   const { rows } = await db.query<UnknownRefund>({
     name: 'refunds.take_unknown',
-    text: `SELECT ${COLUMNS}, extract(epoch FROM clock_timestamp() - submitted_at)::float8 AS key_age_s
+    text: `SELECT ${COLUMNS}, ${KEY_AGE}
            FROM refunds WHERE refund_id = $1 AND recover_at IS NOT NULL`,
     values: [refundId],
   });

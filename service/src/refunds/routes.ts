@@ -9,15 +9,23 @@ import type { RoomRoutes } from '../http/room.ts';
 import { errorResponses, guardedErrors, Identifier, json, Moment } from '../http/schemas.ts';
 import { readRefund } from './detail.ts';
 import { listRefunds } from './list.ts';
+import { listReasons } from './reasons.ts';
 import { REFUND_STATUSES } from './refund.ts';
-import { RefundDetail, RefundList, refundDetailExample, refundListExample } from './schemas.ts';
+import {
+  ReasonList,
+  RefundDetail,
+  RefundList,
+  reasonListExample,
+  refundDetailExample,
+  refundListExample,
+} from './schemas.ts';
 
 export interface RefundRoutesDeps {
   pool: Pool;
   cursors: Cursors;
 }
 
-/** `GET /v1/admin/refunds` and `GET /v1/admin/refunds/{refund_id}`. */
+/** What there is to read of refunds. */
 export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
   return async (app) => {
     app.get(
@@ -58,6 +66,12 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
               ),
               created_at_gte: Type.Optional(Moment('Made at this moment or later.')),
               created_at_lt: Type.Optional(Moment('Made before this moment.')),
+              needs_attention: Type.Optional(
+                Type.Boolean({
+                  description:
+                    'Those that ended without paying after somebody had been told of them, where the customer is still owed the money.',
+                }),
+              ),
               ...pagingParameters,
             },
             { additionalProperties: false },
@@ -80,6 +94,21 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
         );
         return { refunds };
       },
+    );
+
+    app.get(
+      '/v1/admin/refund-reasons',
+      {
+        schema: {
+          operationId: 'listRefundReasons',
+          summary: 'List refund reasons',
+          description: 'The reasons to pick from when a refund is asked for, in their order.',
+          tags: ['refunds'],
+          security: anyScope('admin:refunds.read'),
+          response: { 200: json('The reasons', ReasonList, reasonListExample), ...guardedErrors },
+        },
+      },
+      async () => ({ reasons: await listReasons(pool) }),
     );
 
     app.get(

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Cents, NullableMoment, NullableString } from '../http/schemas.ts';
+import { Cents, NullableMoment, NullableString, PRINTABLE, Text } from '../http/schemas.ts';
 import { REFUND_STATUSES } from './refund.ts';
 
 /** The answer of `GET /v1/admin/refunds`: word for word the page's schema, with nothing added. */
@@ -19,6 +19,60 @@ export const RefundList = Type.Object({
   ),
 });
 
+/** What a caller asks to be refunded. */
+export const Amount = (description: string) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 999_999_999_999,
+    description: `${description} In the currency's smallest unit.`,
+  });
+
+/** Why: one of the reasons' codes, or free text, which stays as it was written. */
+export const ReasonText = () =>
+  Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    minLength: 1,
+    maxLength: 500,
+    pattern: PRINTABLE,
+    description:
+      'A code of `GET /v1/admin/refund-reasons`, or free text, which is kept as it is and never sent to Stripe. `fraudulent` puts the card and the e-mail address on Stripe’s block lists.',
+  });
+
+/** Free text of a person, over several lines if need be. */
+export const Note = (description: string) => Text(2_000, description);
+
+/** The answer of `POST /v1/admin/refunds`. */
+export const RefundIssued = Type.Object({
+  refund_id: Type.String(),
+  payment_id: Type.String(),
+  charge_id: NullableString('The Stripe charge that is refunded.'),
+  amount_cents: Cents('What goes back.'),
+  status: Type.String({ description: '`pending`, `succeeded`, `requires_action` or `awaiting_approval`.' }),
+  stripe_refund_id: NullableString('Null: not known yet to be at Stripe.'),
+});
+
+/** The answer of `POST /v1/refunds`. */
+export const RefundIssuedBriefly = Type.Object({
+  refund_id: Type.String(),
+  payment_id: Type.String(),
+  amount_cents: Cents('What goes back.'),
+  status: Type.String({ description: '`pending`, `succeeded`, `requires_action` or `awaiting_approval`.' }),
+});
+
+/** The answer of `GET /v1/admin/refund-reasons`. */
+export const ReasonList = Type.Object({
+  reasons: Type.Array(
+    Type.Object({
+      code: Type.String({ description: 'What to send as the reason.' }),
+      sentence: Type.String({ description: 'What it means, for a person.' }),
+      provider_reason: NullableString('What Stripe is told; null: nothing.'),
+    }),
+  ),
+});
+
+const NullableActorType = (description: string) =>
+  Type.Unsafe<'user' | 'service' | null>({ type: ['string', 'null'], description });
+
 /** One refund, all of it: its payment's amounts and what happened to it, in order. */
 export const RefundDetail = Type.Object({
   refund_id: Type.String(),
@@ -31,11 +85,34 @@ export const RefundDetail = Type.Object({
     description: 'Where the refund is; `succeeded` may still fail later.',
   }),
   reason: NullableString('Why it was asked for.'),
+  note: NullableString('What whoever asked for it wrote beside.'),
   origin: Type.Enum(['api', 'external'], {
     description: '`external`: made in Stripe itself, e.g. in its dashboard.',
   }),
+  requested_by_type: NullableActorType('Who asked for it: a person or a service; null where it is external.'),
+  requested_by_id: NullableString('Who asked for it.'),
+  approved_by_type: NullableActorType('Who approved it, where somebody had to.'),
+  approved_by_id: NullableString('Who approved it.'),
+  decision_note: NullableString('What whoever approved or rejected it wrote beside.'),
   stripe_refund_id: NullableString('Null: not yet known to be at Stripe.'),
   failure_reason: NullableString('Why it failed, as Stripe names it.'),
+  attention: Type.Union(
+    [
+      Type.Object({
+        owed_cents: Cents('What the customer is still owed.'),
+        message: Type.String({ description: 'What has happened, for a person.' }),
+      }),
+      Type.Null(),
+    ],
+    {
+      description:
+        'Not null: it ended without paying after somebody had been told of it, and nobody has said yet how that was put right. Ways on: another refund, or paid otherwise; then `POST …/resolve`.',
+    },
+  ),
+  resolution: NullableString('How what was owed has been put right.'),
+  resolution_reference: NullableString('By what, e.g. a bank transfer’s number.'),
+  replaced_by: NullableString('The refund that was made in its place.'),
+  resolved_at: NullableMoment('When that was said.'),
   pending_reason: NullableString('Why it is still pending, as Stripe names it.'),
   bank_reference: NullableString("The number (ARN) by which the customer's bank finds the money."),
   bank_reference_at: NullableMoment('When that number became known.'),
@@ -81,13 +158,51 @@ const listed = {
   created_at: '2026-01-31T14:05:00.000Z',
 };
 
+export const refundIssuedExample = {
+  refund_id: listed.refund_id,
+  payment_id: listed.payment_id,
+  charge_id: listed.charge_id,
+  amount_cents: listed.amount_cents,
+  status: 'succeeded',
+  stripe_refund_id: listed.stripe_refund_id,
+};
+
+export const refundIssuedBrieflyExample = {
+  refund_id: listed.refund_id,
+  payment_id: listed.payment_id,
+  amount_cents: listed.amount_cents,
+  status: 'succeeded',
+};
+
+export const reasonListExample = {
+  reasons: [
+    {
+      code: 'requested_by_customer',
+      sentence: 'The customer asked for it.',
+      provider_reason: 'requested_by_customer',
+    },
+    { code: 'goodwill', sentence: 'A gesture of goodwill.', provider_reason: null },
+  ],
+};
+
 export const refundListExample = { refunds: [listed] };
 
 export const refundDetailExample = {
   ...listed,
   currency: 'eur',
+  note: null,
   origin: 'external',
+  requested_by_type: null,
+  requested_by_id: null,
+  approved_by_type: null,
+  approved_by_id: null,
+  decision_note: null,
   failure_reason: null,
+  attention: null,
+  resolution: null,
+  resolution_reference: null,
+  replaced_by: null,
+  resolved_at: null,
   pending_reason: null,
   bank_reference: '74208516031000000123456',
   bank_reference_at: '2026-02-03T09:12:44.120Z',

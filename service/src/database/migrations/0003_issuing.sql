@@ -11,6 +11,8 @@ ALTER TABLE refunds
   ADD COLUMN requested_by_id    text,
   ADD COLUMN approved_by_type   text CHECK (approved_by_type IN ('user', 'service')),
   ADD COLUMN approved_by_id     text,
+  -- What whoever approved or rejected it wrote beside; as sensitive as the note.
+  ADD COLUMN decision_note      text,
   -- From when on the provider may have been told of it: its idempotency key is not older than that.
   ADD COLUMN submitted_at       timestamptz(3),
   -- When to ask the provider (again) what has become of it: set for as long as that is not known, and no longer.

@@ -1,0 +1,270 @@
+import type { Logger } from 'pino';
+import type { Principal } from '../access/principal.ts';
+import { type Pool, type Transaction, withTransaction } from '../database/pool.ts';
+import { findBlockingDispute } from '../disputes/observe.ts';
+import { ServiceError } from '../errors.ts';
+import {
+  type Answer,
+  accepted,
+  claimKey,
+  isFinal,
+  keepAnswer,
+  noteRefund,
+  refusalOf,
+  releaseKey,
+} from '../idempotency/answer.ts';
+import type { IdempotencyKey } from '../idempotency/key.ts';
+import { newId } from '../ids.ts';
+import { formatAmount } from '../payments/money.ts';
+import { lockPaymentOfBrand } from '../payments/observe.ts';
+import { type Payment, refundableCents } from '../payments/payment.ts';
+import { type Cause, recordTransition } from './history.ts';
+import { type ApprovalLimits, needsApproval, roleOf } from './limits.ts';
+import type { RefundProvider } from './provider.ts';
+import * as queries from './queries.ts';
+import { findProviderReason } from './reasons.ts';
+import { findOut } from './recover.ts';
+import { refuseAmount, refuseFailed } from './refusals.ts';
+import { submit } from './submit.ts';
+import type { Turns } from './turns.ts';
+
+export interface IssueDeps {
+  pool: Pool;
+  provider: RefundProvider;
+  turns: Turns;
+  log: Pick<Logger, 'warn' | 'info' | 'error'>;
+  /** Above how much somebody else has to approve, where the database says nothing. */
+  approvalLimits: ApprovalLimits;
+}
+
+/** A refund that somebody asks for. */
+export interface IssueCommand {
+  /** Which payment: our id of it, or Stripe's of its charge. */
+  payment_id?: string;
+  charge_id?: string;
+  /** In the currency's smallest unit; absent: all that is left. */
+  amount_cents?: number;
+  /** A code of the reasons, or free text. */
+  reason: string | null;
+  note: string | null;
+  /** What the caller takes to be left. */
+  expected_refundable_cents?: number;
+}
+
+/** Who asks, in which request, under which key. */
+export interface Caller {
+  principal: Principal;
+  key: IdempotencyKey | null;
+  request_id: string;
+}
+
+/** The same payment and amount again within this time, without a key, is taken for a double click. */
+const REPEAT_WITHIN_s = 300;
+/** How long an attempt may take to find out what has become of a refund before recovery asks. */
+export const HOLD_s = 60;
+
+export const causeOf = ({ principal, request_id }: Caller): Cause => ({
+  actor: principal,
+  cause: request_id,
+  request_id,
+});
+
+/** What was decided: a refund to be sent or approved, or why not, or what an earlier attempt under the same key came to. */
+type Decision =
+  | { decided: 'refund'; refund: queries.Refund; payment: Payment; asked_at: Date }
+  | { decided: 'refused'; refusal: ServiceError }
+  | { decided: 'unknown_charge' }
+  | { decided: 'taken_over'; refund_id: string }
+  | { decided: 'answered'; answer: Answer };
+
+/**
+ * Issues a refund, in phases around the foreign call: decides in one transaction, in which everything is written that makes the
+ * refund certain to come to an end; sends it with no transaction open; records what has become of it.
+ *
+ * @param describe the body of the answer
+ * @returns 201 where the provider has taken it; 202 where that is not known yet, or somebody else has to approve it first;
+ *   else why not
+ * @throws ServiceError where nothing was written and it may be otherwise in a moment
+ */
+export async function issueRefund(
+  deps: IssueDeps,
+  command: IssueCommand,
+  caller: Caller,
+  describe: (refund: queries.Refund) => unknown,
+): Promise<Answer> {
+  refuseWhilePaused(deps.provider);
+  const turn = `${caller.principal.brand_id} ${command.payment_id ?? command.charge_id}`;
+  let decision = await deps.turns(turn, () => decide(deps, command, caller, 'first'));
+  if (decision.decided === 'unknown_charge') {
+    await releaseKey(deps.pool, caller.key);
+    // The webhook of a charge that was made a moment ago may still be on its way.
+    const refreshed = await deps.provider.bringInCharge(command.charge_id ?? '', caller.request_id);
+    if (refreshed === 'unknown') throw unreachable();
+    decision = await deps.turns(turn, () => decide(deps, command, caller, 'asked'));
+  }
+  if (decision.decided === 'answered') return decision.answer;
+  return await concludeWith(deps, caller, describe, () => carryOut(deps, decision, caller));
+}
+
+/** Answers with the refund that comes of `work`, or with why it does not, and keeps the answer for the caller's key. */
+export async function concludeWith(
+  { pool }: Pick<IssueDeps, 'pool'>,
+  { key }: Pick<Caller, 'key'>,
+  describe: (refund: queries.Refund) => unknown,
+  work: () => Promise<queries.Refund>,
+): Promise<Answer> {
+  try {
+    const refund = await work();
+    refuseFailed(refund);
+    const status = refund.stripe_refund_id === null ? 202 : 201;
+    return await keepAnswer(pool, key, accepted(status, describe(refund)));
+  } catch (error) {
+    if (isFinal(error)) return await keepAnswer(pool, key, refusalOf(error));
+    await releaseKey(pool, key);
+    throw error;
+  }
+}
+
+async function carryOut(
+  deps: IssueDeps,
+  decision: Exclude<Decision, { decided: 'answered' }>,
+  caller: Caller,
+): Promise<queries.Refund> {
+  switch (decision.decided) {
+    case 'refused':
+      throw decision.refusal;
+    case 'unknown_charge':
+      throw new Error('A charge that was asked about is still to be asked about');
+    case 'taken_over':
+      return await findOut(deps, decision.refund_id, { ...causeOf(caller), asker_waits: true });
+    case 'refund':
+      if (decision.refund.status === 'awaiting_approval') return decision.refund;
+      return await submit(deps, decision, { ...causeOf(caller), asker_waits: true });
+  }
+}
+
+/** One transaction: whatever it writes, or nothing. A refusal writes nothing but the key that it is to be kept for. */
+async function decide(
+  { pool, approvalLimits }: IssueDeps,
+  command: IssueCommand,
+  caller: Caller,
+  attempt: 'first' | 'asked',
+): Promise<Decision> {
+  const { principal, key } = caller;
+  return await withTransaction(pool, async (tx) => {
+    if (key !== null) {
+      const claim = await claimKey(tx, key);
+      if (claim.state === 'answered') return { decided: 'answered', answer: claim.answer };
+      if (claim.state === 'taken_over' && claim.refund_id !== null) {
+        return { decided: 'taken_over', refund_id: claim.refund_id };
+      }
+    }
+    const payment = await lockPaymentOfBrand(tx, principal.brand_id, command);
+    if (payment === undefined) {
+      if (attempt === 'first' && command.payment_id === undefined) return { decided: 'unknown_charge' };
+      const what = command.payment_id === undefined ? 'charge' : 'payment';
+      return refuse(
+        new ServiceError('not_found', { field: `${what}_id`, message: `There is no such ${what}.` }),
+      );
+    }
+    const refusal =
+      (await refusePayment(tx, payment)) ??
+      refuseExpectation(payment, command) ??
+      (await refuseAmountOf(tx, payment, command, key));
+    if (refusal !== undefined) return refuse(refusal);
+
+    const amount_cents = command.amount_cents ?? refundableCents(payment);
+    const { currency, brand_id } = payment;
+    const role = roleOf(principal);
+    const held = await needsApproval(tx, approvalLimits, { brand_id, role, currency, amount_cents });
+    const refund = await queries.insertRequested(
+      tx,
+      {
+        refund_id: newId('refund'),
+        payment_id: payment.payment_id,
+        brand_id,
+        customer_id: payment.customer_id,
+        charge_id: payment.stripe_charge_id,
+        amount_cents,
+        currency,
+        status: held ? 'awaiting_approval' : 'pending',
+        reason: command.reason,
+        note: command.note,
+        provider_reason: await findProviderReason(tx, command.reason),
+        requested_by_type: principal.actor_type,
+        requested_by_id: principal.actor_id,
+      },
+      HOLD_s,
+    );
+    const asked_at = await recordTransition(tx, null, refund, causeOf(caller));
+    if (key !== null) await noteRefund(tx, key, refund.refund_id);
+    return { decided: 'refund', refund, payment, asked_at };
+  });
+}
+
+const refuse = (refusal: ServiceError): Decision => ({ decided: 'refused', refusal });
+
+/** Whether a payment can be refunded at all, to be asked with its lock held. */
+export async function refusePayment(tx: Transaction, payment: Payment): Promise<ServiceError | undefined> {
+  if (payment.status !== 'succeeded') {
+    return new ServiceError('precondition_failed', {
+      message: `Only a payment that has succeeded can be refunded; this one is ${payment.status.replaceAll('_', ' ')}.`,
+    });
+  }
+  const dispute = await findBlockingDispute(tx, payment.payment_id);
+  if (dispute === undefined) return undefined;
+  return new ServiceError('precondition_failed', {
+    message: `The payment is disputed (${dispute.replaceAll('_', ' ')}): the bank has taken the money back already, and a refund would pay the customer twice.`,
+  });
+}
+
+function refuseExpectation(payment: Payment, { expected_refundable_cents }: IssueCommand) {
+  const left = refundableCents(payment);
+  if (expected_refundable_cents === undefined || expected_refundable_cents === left) return undefined;
+  return new ServiceError('precondition_failed', {
+    field: 'expected_refundable_cents',
+    message: `What is left to refund has changed: it is ${formatAmount(left, payment.currency)}.`,
+    facts: { refundable_cents: left },
+  });
+}
+
+async function refuseAmountOf(
+  tx: Transaction,
+  payment: Payment,
+  { amount_cents }: IssueCommand,
+  key: IdempotencyKey | null,
+): Promise<ServiceError | undefined> {
+  const left = refundableCents(payment);
+  const amount = amount_cents ?? left;
+  // A repeat of what took all that was left is told that it is a repeat.
+  const repeated =
+    key === null && amount > 0
+      ? await queries.findRepeated(tx, payment.payment_id, amount, REPEAT_WITHIN_s)
+      : undefined;
+  if (repeated !== undefined) {
+    return new ServiceError('conflict', {
+      field: 'Idempotency-Key',
+      message: `A refund of ${formatAmount(amount, payment.currency)} of this payment was asked for less than five minutes ago. If another one is meant, send it with an Idempotency-Key of its own.`,
+      facts: { refund_id: repeated, refundable_cents: left },
+    });
+  }
+  return left === 0 || amount > left ? refuseAmount(payment, amount) : undefined;
+}
+
+/** While the provider keeps failing nothing is written and nothing sent. */
+export function refuseWhilePaused(provider: RefundProvider): void {
+  const pause_ms = provider.pausedFor_ms();
+  if (pause_ms === 0) return;
+  throw new ServiceError('service_unavailable', {
+    message:
+      'Stripe has been failing, so no refund is sent for a few seconds. Nothing was written: try again.',
+    headers: { 'retry-after': String(Math.ceil(pause_ms / 1_000)) },
+  });
+}
+
+/** The provider could not be asked, and nothing was written. */
+export const unreachable = () =>
+  new ServiceError('service_unavailable', {
+    message: 'Stripe does not answer at the moment: try again in a few seconds.',
+    headers: { 'retry-after': '5' },
+  });

@@ -1,0 +1,42 @@
+import type { Principal } from '../access/principal.ts';
+import { grants } from '../access/principal.ts';
+import type { Queryable } from '../database/pool.ts';
+
+/** Whose limit holds for a caller: a service by itself, or a person who may or may not approve others' refunds. */
+export const LIMITED_ROLES = ['service', 'agent', 'approver'] as const;
+export type LimitedRole = (typeof LIMITED_ROLES)[number];
+
+/** Up to and including which amount (smallest unit) a role refunds by itself, by currency. */
+export type ApprovalLimits = Partial<Record<LimitedRole, Record<string, number>>>;
+
+export function roleOf({ actor_type, scopes }: Pick<Principal, 'actor_type' | 'scopes'>): LimitedRole {
+  if (actor_type === 'service') return 'service';
+  return grants(scopes, 'admin:refunds.approve') ? 'approver' : 'agent';
+}
+
+/**
+ * Whether an amount needs somebody else's approval. The table goes before the setting. A role that has limits at all, but none
+ * in this currency, has a limit of nothing: an amount that nobody thought of is not waved through.
+ */
+export async function needsApproval(
+  tx: Queryable,
+  setting: ApprovalLimits,
+  {
+    brand_id,
+    role,
+    currency,
+    amount_cents,
+  }: { brand_id: string; role: LimitedRole; currency: string; amount_cents: number },
+): Promise<boolean> {
+  const { rows } = await tx.query<{ currency: string; limit_cents: number }>({
+    name: 'approval_limits.of_role',
+    text: 'SELECT currency, limit_cents FROM approval_limits WHERE brand_id = $1 AND role = $2',
+    values: [brand_id, role],
+  });
+  const limits = {
+    ...setting[role],
+    ...Object.fromEntries(rows.map((row) => [row.currency, row.limit_cents])),
+  };
+  if (Object.keys(limits).length === 0) return false;
+  return amount_cents > (limits[currency] ?? 0);
+}
