@@ -18,6 +18,8 @@ export interface Summary {
   disputes: number;
   /** The customer with the most refunds. */
   customer: string;
+  /** A payment of which something is left. */
+  payment: string;
 }
 
 export async function openBooks(databaseUrl: string): Promise<Books> {
@@ -40,7 +42,11 @@ export async function openBooks(databaseUrl: string): Promise<Books> {
         `SELECT (SELECT count(*) FROM payments)::int AS payments, (SELECT count(*) FROM refunds)::int AS refunds,
                 (SELECT count(*) FROM disputes)::int AS disputes,
                 (SELECT customer_id FROM refunds WHERE brand_id = 'default'
-                 GROUP BY customer_id ORDER BY count(*) DESC, customer_id LIMIT 1) AS customer`,
+                 GROUP BY customer_id ORDER BY count(*) DESC, customer_id LIMIT 1) AS customer,
+                (SELECT payment_id FROM payments p WHERE brand_id = 'default' AND status = 'succeeded'
+                   AND captured_cents - reserved_cents - refunded_cents >= 1000
+                   AND NOT EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.payment_id)
+                 ORDER BY created_at DESC LIMIT 1) AS payment`,
       );
       const [summary] = rows;
       if (summary === undefined) throw new Error('A SELECT without FROM has one row.');

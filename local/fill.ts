@@ -1,5 +1,6 @@
 import type { Books } from './books.ts';
 import { runCli } from './processes.ts';
+import { askForRefunds, type Desk } from './sample/asked.ts';
 import { openSample } from './sample/sample.ts';
 import { connectWebhooks, sendWaiting, type WebhookTarget } from './sample/webhooks.ts';
 import type { Steps } from './steps.ts';
@@ -18,19 +19,25 @@ export interface FillDeps {
   /** What the service runs with. */
   env: Record<string, string>;
   webhooks: WebhookTarget;
+  desk: Desk;
 }
 
 /**
  * Makes the sample at Stripe and brings it into the books by the ways of production: what is past by `payments
- * backfill`, the last day by signed webhooks. Does only what has not been done yet; may be stopped or killed anywhere.
+ * backfill`, the last day by signed webhooks, and what people ask for here through the API. Does only what has not been done yet; may be stopped or killed anywhere.
  */
-export async function fillWorld({ steps, stripe, books, env, webhooks }: FillDeps): Promise<void> {
+export async function fillWorld({ steps, stripe, books, env, webhooks, desk }: FillDeps): Promise<void> {
   const sample = openSample(stripe.world);
   const since =
     sample.since() ??
     (await steps.run('90 days of business at Stripe', async () => sample.make(SEED, Date.now(), webhooks)));
   connectWebhooks(stripe.world, webhooks);
   sendWaiting(stripe);
+  const settle = async () => {
+    const settled = async () =>
+      stripe.deliverer.list({ status: 'pending', limit: 1 }).length === 0 && (await books.haveNoOpenEvents());
+    await poll(settled, steps.signal, SETTLE_WITHIN_MS);
+  };
   if (await books.areFilled()) return;
 
   await steps.run("Stripe's past, read into the books", async (progress) => {
@@ -48,9 +55,9 @@ export async function fillWorld({ steps, stripe, books, env, webhooks }: FillDep
       await looking;
     }
   });
-  await steps.run("The last day's signed webhooks", async () => {
-    const settled = async () =>
-      stripe.deliverer.list({ status: 'pending', limit: 1 }).length === 0 && (await books.haveNoOpenEvents());
-    await poll(settled, steps.signal, SETTLE_WITHIN_MS);
+  await steps.run("The last day's signed webhooks", settle);
+  await steps.run('Refunds asked for through the API', async (progress) => {
+    await askForRefunds(stripe.world, desk, SEED, progress);
+    await settle();
   });
 }

@@ -8,6 +8,7 @@ import { identify } from './postgres/processes.ts';
 import { startPostgres } from './postgres/start.ts';
 import { endLeftover, runService, type ServiceProcess } from './processes.ts';
 import { forgetRunning, lastWorld, localDirectory, writeRunning } from './running.ts';
+import { APPROVAL_LIMITS } from './sample/asked.ts';
 import { liveOn } from './sample/live.ts';
 import { localSecrets } from './secrets.ts';
 import { createSteps } from './steps.ts';
@@ -82,6 +83,7 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
     OAUTH_CLIENT_ID: 'payments-service',
     OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
     OAUTH_AUDIENCE: API_AUDIENCE,
+    APPROVAL_LIMITS,
   };
   const logFile = folder.of('service.log');
   const service = await steps.run('Service', async () => {
@@ -104,8 +106,9 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
   const books: Books = await openBooks(postgres.url);
   try {
     const webhooks = { url: `${serviceUrl}/v1/webhooks/stripe`, secret: secrets.stripe_webhook_secret };
-    await fillWorld({ steps, stripe, books, env, webhooks });
-    if (live) stack.use(liveOn(stripe.world, Date.now()));
+    const desk = { serviceUrl, mintToken: issuer.mintToken };
+    await fillWorld({ steps, stripe, books, env, webhooks, desk });
+    if (live) stack.use(liveOn(stripe.world, desk, Date.now()));
     await printWelcome({
       serviceUrl,
       stripeUrl: stripe.url,

@@ -13,7 +13,7 @@ export interface Welcome {
   summary: Summary;
 }
 
-const SCOPES = 'admin:refunds.read admin:payments.read admin:disputes.read';
+const SCOPES = 'admin:refunds.read admin:refunds.issue admin:payments.read admin:disputes.read';
 
 /** Tells a newcomer where everything is, with a token and lines to paste. */
 export async function printWelcome(world: Welcome): Promise<void> {
@@ -42,6 +42,7 @@ export async function printWelcome(world: Welcome): Promise<void> {
     export ACCESS_TOKEN=${token}
     ${curl('limit=5')}
     ${curl(`customer_id=${encodeURIComponent(summary.customer)}`)}
+    curl -H "Authorization: Bearer $ACCESS_TOKEN" -H "Content-Type: application/json" -d '{"payment_id": "${summary.payment}", "amount_cents": 500}' "${list}"
 
   Another token   ${folder}npm run -s token -- --scope "admin:refunds.read" --as agent
   All settings    ${folder}npm run -s local -- env

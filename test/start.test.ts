@@ -82,16 +82,29 @@ test('a world is filled, answers, lets its commands be used, and is found again 
     },
   );
 
+  await t.test('refunds were asked for here, and some wait for somebody else to approve them', async () => {
+    const { rows } = await execute(
+      DATABASE_URL,
+      `SELECT status, count(*)::int AS n FROM refunds WHERE origin = 'api' GROUP BY 1`,
+    );
+    const byStatus = new Map(rows.map(({ status, n }) => [status, n]));
+    for (const status of ['succeeded', 'awaiting_approval', 'rejected']) {
+      assert.ok(byStatus.get(status) > 0, `${status}: ${JSON.stringify(rows)}`);
+    }
+  });
+
   await t.test('the lines printed work when pasted into a shell', async () => {
     const lines = start.stdout.match(/^ {4}(export|curl) .*$/gm) ?? [];
-    assert.equal(lines.length, 3);
+    assert.equal(lines.length, 4);
     const [exported, ...curls] = lines;
-    for (const curl of curls) {
+    const run = async (curl: string | undefined) => {
       const { code, stdout } = await runProgram('sh', ['-c', `${exported}\n${curl}`]);
       assert.equal(code, 0);
-      const { refunds } = JSON.parse(stdout) as { refunds: unknown[] };
-      assert.ok(refunds.length > 1);
-    }
+      return JSON.parse(stdout) as { refunds: unknown[]; status: string; amount_cents: number };
+    };
+    for (const curl of curls.slice(0, 2)) assert.ok((await run(curl)).refunds.length > 1);
+    const { status, amount_cents } = await run(curls[2]);
+    assert.deepEqual([status, amount_cents], ['succeeded', 500]);
     for (const [, address = ''] of start.stdout.matchAll(/^ {2}(?:Reference|Health|Metrics) +(\S+)$/gm))
       assert.equal((await fetch(address)).status, 200, address);
   });

@@ -1,6 +1,7 @@
 import { createCustomer } from '../stripe/resources/customers.ts';
 import { createRefund } from '../stripe/resources/refunds.ts';
 import { transact, type World } from '../stripe/world.ts';
+import { type Desk, refundAtDesk } from './asked.ts';
 import { type Chance, createChance } from './chance.ts';
 import { carryOut, inventPayment } from './history.ts';
 import { inventPerson } from './people.ts';
@@ -9,14 +10,14 @@ import { inventPerson } from './people.ts';
 const PAUSE_MS = 3_000;
 
 /** Lets the platform go on: a payment or a refund every few seconds, until stopped. */
-export function liveOn(world: World, seed: number): Disposable {
+export function liveOn(world: World, desk: Desk, seed: number): Disposable {
   const chance = createChance(seed);
   let timer: NodeJS.Timeout;
   let number = world.store.count('payment_intent');
   const next = () => {
     timer = setTimeout(() => {
       number += 1;
-      happen(world, chance, number);
+      happen(world, desk, chance, number);
       next();
     }, PAUSE_MS * chance.between(0.4, 1.6));
   };
@@ -24,10 +25,15 @@ export function liveOn(world: World, seed: number): Disposable {
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
-/** A refund of a recent payment, or another payment of somebody who paid recently. */
-function happen(world: World, chance: Chance, number: number): void {
+/** A refund of a recent payment, at the desk or in Stripe's dashboard, or another payment of somebody who paid recently. */
+function happen(world: World, desk: Desk, chance: Chance, number: number): void {
+  const charge = chance.happens(0.4) ? chooseRefundable(world, chance) : undefined;
+  if (charge !== undefined && chance.happens(0.6)) {
+    // The service may be stopping, as all of it is.
+    refundAtDesk(desk, chance, charge).catch(() => {});
+    return;
+  }
   transact(world, () => {
-    const charge = chance.happens(0.4) ? chooseRefundable(world, chance) : undefined;
     if (charge === undefined) {
       const { person, customer } = chooseCustomer(world, chance, number);
       carryOut(world, inventPayment(chance, person, number), customer);
