@@ -97,7 +97,9 @@ export const refusalOf = (error: ServiceError): Answer => ({
   body: JSON.stringify(errorBody(error)),
 });
 
-export const accepted = (status: number, body: unknown): Answer => ({ status, body: JSON.stringify(body) });
+/** The body of an answer, with what the operation declares for its status and nothing else. */
+export const writeAnswer = (response: FastifyReply, status: number, body: object): string =>
+  String(response.serializeInput({ ...body }, String(status), 'application/json'));
 
 /** Sends an answer as it is kept. */
 export function reply(response: FastifyReply, { status, body }: Answer) {

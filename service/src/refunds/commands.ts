@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import { ServiceError } from '../errors.ts';
@@ -11,7 +11,7 @@ import {
   idempotencyHeaders,
   json,
 } from '../http/schemas.ts';
-import { accepted, answerOnce, reply } from '../idempotency/answer.ts';
+import { answerOnce, reply, writeAnswer } from '../idempotency/answer.ts';
 import { readIdempotencyKey } from '../idempotency/key.ts';
 import { approveRefund, rejectRefund } from './approve.ts';
 import { cancelRefund } from './cancel.ts';
@@ -116,7 +116,7 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
             note: note ?? null,
           },
           callerOf(request),
-          describeIssued,
+          (status, refund) => writeAnswer(response, status, refund),
         );
         return reply(response, answer);
       },
@@ -162,24 +162,22 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
             note: null,
           },
           callerOf(request),
-          ({ refund_id, payment_id, amount_cents, status }) => ({
-            refund_id,
-            payment_id,
-            amount_cents,
-            status,
-          }),
+          (status, refund) => writeAnswer(response, status, refund),
         );
         return reply(response, answer);
       },
     );
 
     /** A refund that something was done about, all of it. */
-    const answerWith = (caller: Caller, work: () => Promise<Refund>) =>
+    const answerWith = (response: FastifyReply, caller: Caller, work: () => Promise<Refund>) =>
       answerOnce(deps.pool, caller.key, async () => {
         const { refund_id, status, stripe_refund_id } = await work();
         const detail = await readRefund(deps.pool, caller.principal.brand_id, refund_id);
+        if (detail === undefined)
+          throw new ServiceError('not_found', { message: 'There is no such refund.' });
         const unknown = status === 'pending' && stripe_refund_id === null;
-        return accepted(unknown ? 202 : 200, detail);
+        const code = unknown ? 202 : 200;
+        return { status: code, body: writeAnswer(response, code, detail) };
       });
 
     const aboutRefund = {
@@ -215,7 +213,10 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
       async (request, response) => {
         const caller = callerOf(request);
         const verdict = { refund_id: request.params.refund_id, note: request.body.note ?? null };
-        return reply(response, await answerWith(caller, () => approveRefund(deps, verdict, caller)));
+        return reply(
+          response,
+          await answerWith(response, caller, () => approveRefund(deps, verdict, caller)),
+        );
       },
     );
 
@@ -236,7 +237,7 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
       async (request, response) => {
         const caller = callerOf(request);
         const verdict = { refund_id: request.params.refund_id, note: request.body.note ?? null };
-        return reply(response, await answerWith(caller, () => rejectRefund(deps, verdict, caller)));
+        return reply(response, await answerWith(response, caller, () => rejectRefund(deps, verdict, caller)));
       },
     );
 
@@ -258,7 +259,10 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
       async (request, response) => {
         const caller = callerOf(request);
         const { refund_id } = request.params;
-        return reply(response, await answerWith(caller, () => cancelRefund(deps, refund_id, caller)));
+        return reply(
+          response,
+          await answerWith(response, caller, () => cancelRefund(deps, refund_id, caller)),
+        );
       },
     );
 
@@ -279,7 +283,7 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
       async (request, response) => {
         const caller = callerOf(request);
         const { refund_id } = request.params;
-        return reply(response, await answerWith(caller, () => syncRefund(deps, refund_id, caller)));
+        return reply(response, await answerWith(response, caller, () => syncRefund(deps, refund_id, caller)));
       },
     );
 
@@ -330,20 +334,14 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
           reference: reference ?? null,
           replacement_refund_id: replacement_refund_id ?? null,
         };
-        return reply(response, await answerWith(caller, () => resolveRefund(deps, command, caller)));
+        return reply(
+          response,
+          await answerWith(response, caller, () => resolveRefund(deps, command, caller)),
+        );
       },
     );
   };
 }
-
-const describeIssued = (refund: Refund) => ({
-  refund_id: refund.refund_id,
-  payment_id: refund.payment_id,
-  charge_id: refund.charge_id,
-  amount_cents: refund.amount_cents,
-  status: refund.status,
-  stripe_refund_id: refund.stripe_refund_id,
-});
 
 const invalid = (field: string, message: string) => new ServiceError('unprocessable', { field, message });
 

@@ -57,3 +57,13 @@ test('an amount that is left out is all that is left, and after that nothing is'
   );
   assert.equal(refundsAtStripe(payment_intent_id).length, 2);
 });
+
+test('an answer has what its operation declares and nothing else, also where the whole refund is told', async () => {
+  const { payment_id } = await world.pay();
+  const { body } = await service.post('/v1/admin/refunds', { payment_id, amount_cents: 100 });
+  const synced = await service.post(`/v1/admin/refunds/${body.refund_id}/sync`);
+  const read = await service.get(`/v1/admin/refunds/${body.refund_id}`);
+  assert.equal(synced.status, 200);
+  assert.equal(synced.text, read.text);
+  assert.ok(!('recover_at' in synced.body) && !('brand_id' in synced.body));
+});

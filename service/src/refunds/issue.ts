@@ -5,7 +5,6 @@ import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
 import {
   type Answer,
-  accepted,
   claimKey,
   isFinal,
   keepAnswer,
@@ -58,6 +57,9 @@ export interface Caller {
   request_id: string;
 }
 
+/** Writes the body of an answer, as its operation declares it. */
+export type WriteRefund = (status: number, refund: queries.Refund) => string;
+
 /** The same payment and amount again within this time, without a key, is taken for a double click. */
 const REPEAT_WITHIN_s = 300;
 /** How long an attempt may take to find out what has become of a refund before recovery asks. */
@@ -81,7 +83,6 @@ type Decision =
  * Issues a refund, in phases around the foreign call: decides in one transaction, in which everything is written that makes the
  * refund certain to come to an end; sends it with no transaction open; records what has become of it.
  *
- * @param describe the body of the answer
  * @returns 201 where the provider has taken it; 202 where that is not known yet, or somebody else has to approve it first;
  *   else why not
  * @throws ServiceError where nothing was written and it may be otherwise in a moment
@@ -90,7 +91,7 @@ export async function issueRefund(
   deps: IssueDeps,
   command: IssueCommand,
   caller: Caller,
-  describe: (refund: queries.Refund) => unknown,
+  write: WriteRefund,
 ): Promise<Answer> {
   refuseWhilePaused(deps.provider);
   const turn = `${caller.principal.brand_id} ${command.payment_id ?? command.charge_id}`;
@@ -103,21 +104,21 @@ export async function issueRefund(
     decision = await deps.turns(turn, () => decide(deps, command, caller, 'asked'));
   }
   if (decision.decided === 'answered') return decision.answer;
-  return await concludeWith(deps, caller, describe, () => carryOut(deps, decision, caller));
+  return await concludeWith(deps, caller, write, () => carryOut(deps, decision, caller));
 }
 
 /** Answers with the refund that comes of `work`, or with why it does not, and keeps the answer for the caller's key. */
-export async function concludeWith(
+async function concludeWith(
   { pool }: Pick<IssueDeps, 'pool'>,
   { key }: Pick<Caller, 'key'>,
-  describe: (refund: queries.Refund) => unknown,
+  write: WriteRefund,
   work: () => Promise<queries.Refund>,
 ): Promise<Answer> {
   try {
     const refund = await work();
     refuseFailed(refund);
     const status = refund.stripe_refund_id === null ? 202 : 201;
-    return await keepAnswer(pool, key, accepted(status, describe(refund)));
+    return await keepAnswer(pool, key, { status, body: write(status, refund) });
   } catch (error) {
     if (isFinal(error)) return await keepAnswer(pool, key, refusalOf(error));
     await releaseKey(pool, key);
