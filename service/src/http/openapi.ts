@@ -45,8 +45,30 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
       },
     },
     // For those who read: the document's own `security` is shown nowhere.
-    transform: ({ schema, url }) => ({ schema: { ...schema, ...describeScopes(schema) }, url }),
+    transform: ({ schema, url, route }) => ({
+      schema: {
+        ...schema,
+        ...describeScopes(schema),
+        // Not in the schema itself: the validator has no use for a default there, and says so.
+        ...(route.config?.bodyMayBeLeftOut === true ? { body: { ...Object(schema.body), default: {} } } : {}),
+      },
+      url,
+    }),
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('The document is not of OpenAPI 3');
+      for (const path of Object.values(document.openapiObject.paths ?? {})) {
+        letBodyBeLeftOut(path?.post?.requestBody);
+      }
+      return document.openapiObject;
+    },
   });
+}
+
+/** A body that has a default need not be sent. */
+function letBodyBeLeftOut(body: unknown): void {
+  const { content } = (body ?? {}) as { content?: Record<string, { schema?: object }> };
+  const schema = content?.['application/json']?.schema;
+  if (schema !== undefined && 'default' in schema) Object.assign(body as object, { required: false });
 }
 
 function describeScopes({ security, description }: FastifySchema): { description?: string } {

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import { ServiceError } from '../errors.ts';
+import { bodyMayBeLeftOut } from '../http/body.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import {
   changeErrors,
@@ -190,7 +191,7 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
     app.post(
       '/v1/admin/refunds/:refund_id/approve',
       {
-        preValidation: takeNoBodyAsEmpty,
+        ...bodyMayBeLeftOut,
         schema: {
           ...aboutRefund,
           operationId: 'approveRefund',
@@ -223,7 +224,7 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
     app.post(
       '/v1/admin/refunds/:refund_id/reject',
       {
-        preValidation: takeNoBodyAsEmpty,
+        ...bodyMayBeLeftOut,
         schema: {
           ...aboutRefund,
           operationId: 'rejectRefund',
@@ -244,7 +245,7 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
     app.post(
       '/v1/admin/refunds/:refund_id/cancel',
       {
-        preValidation: takeNoBodyAsEmpty,
+        ...bodyMayBeLeftOut,
         schema: {
           ...aboutRefund,
           operationId: 'cancelRefund',
@@ -269,7 +270,7 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
     app.post(
       '/v1/admin/refunds/:refund_id/sync',
       {
-        preValidation: takeNoBodyAsEmpty,
+        ...bodyMayBeLeftOut,
         schema: {
           ...aboutRefund,
           operationId: 'syncRefund',
@@ -348,8 +349,3 @@ const invalid = (field: string, message: string) => new ServiceError('unprocessa
 const NoteBody = (description: string) =>
   Type.Object({ note: Type.Optional(Note(description)) }, { additionalProperties: false });
 const EmptyBody = Type.Object({}, { additionalProperties: false });
-
-/** For operations that say it all in their address: the body may be left out. */
-async function takeNoBodyAsEmpty(request: FastifyRequest): Promise<void> {
-  request.body ??= {};
-}
