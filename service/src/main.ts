@@ -21,6 +21,8 @@ import { startWorker } from './stripe/worker.ts';
 const DATABASE_WAIT_MS = 30_000;
 const DATABASE_PAUSE_MS = 500;
 const STOP_WITHIN_MS = 25_000;
+/** A refund that Stripe has no time for at once is found out about later; its caller is not kept for long. */
+const RATE_LIMIT_RETRIES = 2;
 
 /** Starts the service, and stops it cleanly on SIGTERM or SIGINT: what is under way ends, nothing new is taken. */
 async function main(): Promise<void> {
@@ -52,7 +54,12 @@ async function main(): Promise<void> {
 
   const provider = createProvider({
     pool,
-    stripe,
+    // Connections of its own: what runs in the background must not hold up somebody who waits for a refund.
+    stripe: createStripe({
+      api_key: config.stripe_api_key,
+      api_base: config.stripe_api_base,
+      rate_limit_retries: RATE_LIMIT_RETRIES,
+    }),
     default_brand: config.default_brand,
     log,
     registry: metrics,

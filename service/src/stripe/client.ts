@@ -12,6 +12,8 @@ export interface StripeSettings {
   timeout_ms?: number;
   /** Requests under way at once. */
   max_connections?: number;
+  /** How often what Stripe answers with "too many requests" is sent again; fewer where a caller is waiting. */
+  rate_limit_retries?: number;
 }
 
 const TIMEOUT_ms = 15_000;
@@ -34,7 +36,10 @@ export function createStripe(settings: StripeSettings): Stripe {
     timeout: settings.timeout_ms ?? TIMEOUT_ms,
     maxNetworkRetries: 2,
     telemetry: false,
-    httpClient: patientWithRateLimits(Stripe.createNodeHttpClient(agent)),
+    httpClient: patientWithRateLimits(
+      Stripe.createNodeHttpClient(agent),
+      settings.rate_limit_retries ?? RATE_LIMIT_RETRIES,
+    ),
   });
 }
 
@@ -45,13 +50,13 @@ type HttpClient = NonNullable<NonNullable<ConstructorParameters<typeof Stripe>[1
  * The SDK repeats connection errors, 409 and 5xx, but never a 429. Such a request was not carried out, and the
  * headers stay what they were, so a repeated POST keeps its idempotency key.
  */
-export function patientWithRateLimits(inner: HttpClient): HttpClient {
+export function patientWithRateLimits(inner: HttpClient, retries = RATE_LIMIT_RETRIES): HttpClient {
   return {
     getClientName: () => inner.getClientName(),
     async makeRequest(...request) {
       for (let attempt = 0; ; attempt += 1) {
         const answer = await inner.makeRequest(...request);
-        if (answer.getStatusCode() !== 429 || attempt >= RATE_LIMIT_RETRIES) return answer;
+        if (answer.getStatusCode() !== 429 || attempt >= retries) return answer;
         const wait_ms = rateLimitWait(answer.getHeaders()['retry-after'], attempt);
         if (wait_ms > RATE_LIMIT_LONGEST_WAIT_ms) return answer;
         // Its body must be consumed, or the connection is not free for another request.
