@@ -3,7 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Logger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import { createPool, type Pool } from '../database/pool.ts';
-import { releaseJobsOf } from './queries.ts';
+import { releaseJobsOf } from './job-queries.ts';
+import { startLiveness } from './liveness.ts';
 
 export interface JobQueueOptions {
   connectionString: string;
@@ -69,12 +70,14 @@ export async function startJobQueue(options: JobQueueOptions): Promise<RunningJo
     }
   };
   const supervising = supervise();
+  const liveness = startLiveness({ pool, log, workerId: () => current.queue_id });
 
   return {
     async stop() {
       stopping.abort();
       await stopRun(current);
       await supervising;
+      await liveness.stop();
       await pool.end();
     },
   };
@@ -112,11 +115,11 @@ async function stopRun({ runner }: QueueRun): Promise<void> {
   await Promise.race([runner.stop().catch(() => {}), late]);
 }
 
-/** One connection to listen and one for each job under way. */
+/** One connection to listen, one to say that it is at work, and one for each job under way. */
 function createQueuePool({ connectionString, concurrency, log }: JobQueueOptions): Pool {
   const pool = createPool({
     connectionString,
-    max: concurrency + 2,
+    max: concurrency + 3,
     applicationName: 'payments jobs',
     onError: () => log.warn('an idle connection of the job queue was lost'),
   });

@@ -127,7 +127,7 @@ export interface InboxDepth {
   oldest_s: number;
 }
 
-/** How much is open, and for how long (stripe_events_open). */
+/** How much is open, and for how long (stripe_events_by_status). */
 export async function readInboxDepth(db: Queryable): Promise<InboxDepth[]> {
   const { rows } = await db.query<InboxDepth>({
     name: 'stripe_events.depth',
@@ -139,39 +139,7 @@ export async function readInboxDepth(db: Queryable): Promise<InboxDepth[]> {
   return rows;
 }
 
-/**
- * Gives back jobs that a process took and never ended: it was killed. Graphile Worker itself does so after four hours.
- * A process is taken for dead when all that it holds is older than any event takes; if it lives after all, an event
- * that is processed twice changes nothing.
- */
-export async function releaseAbandonedJobs(db: Queryable, olderThan_s: number): Promise<number> {
-  const { rows } = await db.query<{ released: number }>({
-    name: 'stripe_events.release_abandoned',
-    text: `WITH dead AS (
-             SELECT locked_by, count(*) AS jobs FROM graphile_worker.jobs
-             WHERE task_identifier = '${PROCESS_EVENT}' AND locked_by IS NOT NULL
-             GROUP BY locked_by
-             HAVING max(locked_at) < clock_timestamp() - make_interval(secs => $1)
-           ), totals AS (
-             SELECT coalesce(sum(jobs), 0)::bigint AS released, array_agg(locked_by) AS workers FROM dead
-           )
-           SELECT released, CASE WHEN released > 0 THEN graphile_worker.force_unlock_workers(workers) END
-           FROM totals`,
-    values: [olderThan_s],
-  });
-  return rows[0]?.released ?? 0;
-}
-
-/** Gives back the jobs that a job queue held which is known to have ended. */
-export async function releaseJobsOf(db: Queryable, queueId: string): Promise<void> {
-  await db.query({
-    name: 'stripe_events.release_jobs_of',
-    text: 'SELECT graphile_worker.force_unlock_workers(ARRAY[$1::text])',
-    values: [queueId],
-  });
-}
-
-/** Gives a job to events that are open and have none that could still run (stripe_events_open). */
+/** Gives a job to events that are open and have none that could still run (stripe_events_by_status). */
 export async function enqueueForgotten(db: Queryable, olderThan_s: number): Promise<number> {
   const { rowCount } = await db.query({
     name: 'stripe_events.enqueue_forgotten',
