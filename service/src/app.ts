@@ -1,5 +1,6 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Registry } from 'prom-client';
+import type Stripe from 'stripe';
 import { guardOperations } from './access/guard.ts';
 import type { Issuer } from './access/introspection.ts';
 import { createTokens } from './access/tokens.ts';
@@ -22,6 +23,7 @@ import type { ApprovalLimits } from './refunds/limits.ts';
 import type { RefundProvider } from './refunds/provider.ts';
 import { refundRoutes } from './refunds/routes.ts';
 import type { Turns } from './refunds/turns.ts';
+import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
 export interface AppDeps {
@@ -34,6 +36,8 @@ export interface AppDeps {
   webhook: { secrets: readonly string[]; live: boolean | undefined };
   cursorSecrets: readonly string[];
   defaultBrand: string;
+  /** For what an operator wants to be asked again. */
+  stripe: Stripe;
   provider: RefundProvider;
   turns: Turns;
   /** Above how much somebody else has to approve a refund, where the database says nothing. */
@@ -83,6 +87,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(refundCommands(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
+      await rooms.register(
+        inboxRoutes({
+          pool: deps.pool,
+          stripe: deps.stripe,
+          default_brand: deps.defaultBrand,
+          live: deps.webhook.live,
+        }),
+      );
     });
   }
   refuseOtherMethods(app, methods);

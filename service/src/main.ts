@@ -76,6 +76,7 @@ async function main(): Promise<void> {
       log,
       default_brand: config.default_brand,
       connectionString: config.database_url,
+      live: isLiveKey(config.stripe_api_key),
       registry: metrics,
     });
     running.defer(() => worker.stop());
@@ -97,6 +98,7 @@ async function main(): Promise<void> {
     webhook: { secrets: config.stripe_webhook_secrets, live: isLiveKey(config.stripe_api_key) },
     cursorSecrets: config.cursor_secrets,
     defaultBrand: config.default_brand,
+    stripe,
     provider,
     turns,
     approvalLimits: config.approval_limits,

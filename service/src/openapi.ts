@@ -26,6 +26,7 @@ export async function openApiDocument(): Promise<string> {
     webhook: { secrets: [], live: undefined },
     cursorSecrets: ['none'],
     defaultBrand: 'default',
+    stripe,
     provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
     turns: takeTurns(),
     approvalLimits: {},

@@ -76,6 +76,7 @@ export async function startTestApp({ extend, standIn, ...deps }: TestAppOptions 
     webhook: { secrets: ['whsec_test'], live: false },
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
+    stripe,
     provider: createProvider({
       pool,
       stripe,

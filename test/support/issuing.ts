@@ -57,7 +57,7 @@ export interface Caller {
   get<Body = AnswerBody>(path: string): Promise<Reply<Body>>;
 }
 
-export interface IssuingOptions extends TestAppOptions {
+export interface IssuingOptions extends Omit<TestAppOptions, 'stripe'> {
   stripe?: Partial<StripeStandInOptions>;
 }
 

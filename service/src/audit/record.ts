@@ -12,11 +12,14 @@ export const STRIPE: Actor = { actor_type: 'system', actor_id: 'stripe' };
 /** What this service does by itself, e.g. finding out what has become of a refund. */
 export const SERVICE: Actor = { actor_type: 'system', actor_id: 'payments' };
 
+/** Whoever runs this service, at a command line beside it. */
+export const OPERATOR: Actor = { actor_type: 'system', actor_id: 'operator' };
+
 export interface AuditEntry extends Actor {
   brand_id: string;
   /** What happened, as `entity.verb`, e.g. `refund.imported`. */
   event_type: string;
-  entity_type: 'payment' | 'refund' | 'dispute';
+  entity_type: 'payment' | 'refund' | 'dispute' | 'stripe_event';
   entity_id: string;
   request_id?: string;
   /** Codes, ids and amounts; never free text that a person wrote. */

@@ -34,7 +34,7 @@ export const Cents = (description: string) =>
   Type.Integer({ description: `${description} In the currency's smallest unit.` });
 
 /** The body of an error, word for word the page's. */
-const ErrorBody = Type.Object({ error: Type.String(), message: Type.String() });
+export const ErrorBody = Type.Object({ error: Type.String(), message: Type.String() });
 
 /** The body of an error about one field. */
 const FieldErrorBody = Type.Object({

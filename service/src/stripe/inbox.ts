@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { Pool } from '../database/pool.ts';
+import type { Pool, Queryable, Transaction } from '../database/pool.ts';
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { newId } from '../ids.ts';
 import { bringIn } from './apply.ts';
@@ -101,11 +101,21 @@ const isSecond = (value: unknown): value is number =>
 
 export type Outcome = 'processed' | 'ignored' | 'unmatched' | 'failed' | 'retried' | 'already_done';
 
+export interface InboxDeps extends AskDeps {
+  /** Whether our key is of live mode; undefined where it does not say so. */
+  live?: boolean | undefined;
+}
+
 /** One attempt at an event, as the job queue counts it. */
 export interface Attempt {
   number: number;
   last: boolean;
 }
+
+/** What has become of an event, where that is known: in the books, or a place for it with a sentence. */
+export type Conclusion =
+  | { status: 'processed' }
+  | { status: 'ignored' | 'unmatched' | 'failed'; error: string | null };
 
 /**
  * Asks Stripe for the object of an event as it is now and brings what it says into the books, in one transaction with
@@ -114,33 +124,57 @@ export interface Attempt {
  * @returns what has become of the event
  * @throws what may be better next time, so that the job is tried again; the last attempt marks the event failed instead
  */
-export async function processEvent(deps: AskDeps, eventId: string, attempt: Attempt): Promise<Outcome> {
+export async function processEvent(deps: InboxDeps, eventId: string, attempt: Attempt): Promise<Outcome> {
   const event = await queries.findEvent(deps.pool, eventId);
   if (event === undefined || event.status !== 'received') return 'already_done';
-  const close = async (status: 'ignored' | 'unmatched' | 'failed', error: string | null) => {
-    await queries.closeEvent(deps.pool, eventId, status, error, attempt.number);
-    return status;
-  };
-  const shelve = async (reason: Shelved) =>
-    reason === 'nothing_charged' ? await close('ignored', null) : await close('unmatched', SHELVED[reason]);
-
+  const close = (db: Queryable, status: Conclusion['status'], error: string | null) =>
+    queries.closeEvent(db, eventId, status, error, attempt.number);
   try {
-    if (event.object_id === null || !isObjectType(event.object_type)) return await close('ignored', null);
-    const answer = await ask(deps, event.object_type, event.object_id);
-    if (typeof answer === 'string') return await shelve(answer);
-    const result = await bringIn(deps, answer, event.stripe_event_id, (tx) =>
-      queries.closeEvent(tx, eventId, 'processed', null, attempt.number),
-    );
-    return typeof result === 'string' ? await shelve(result) : 'processed';
+    const conclusion = await askAbout(deps, event, (tx) => close(tx, 'processed', null));
+    if (conclusion.status !== 'processed') await close(deps.pool, conclusion.status, conclusion.error);
+    return conclusion.status;
   } catch (error) {
-    const failure = stripeFailure(error);
-    if (failure === 'gone') return await shelve('gone_at_stripe');
     const sentence = describeFailure(error);
-    if (failure === 'refused' || attempt.last) return await close('failed', sentence);
+    if (attempt.last) {
+      await close(deps.pool, 'failed', sentence);
+      return 'failed';
+    }
     await queries.noteFailure(deps.pool, eventId, sentence, attempt.number);
     throw error;
   }
 }
+
+/**
+ * Asks Stripe what there is to know of an event, and brings it into the books. No transaction may be open.
+ *
+ * @param finish ends the event, in the transaction that brings what it tells of into the books
+ * @throws what may be better next time
+ */
+export async function askAbout(
+  deps: InboxDeps,
+  event: queries.InboxEvent,
+  finish: (tx: Transaction) => Promise<void>,
+): Promise<Conclusion> {
+  const place = sort(event, deps.live);
+  if (place.status !== 'received') return { status: place.status, error: place.error };
+  if (event.object_id === null || !isObjectType(event.object_type)) return { status: 'ignored', error: null };
+  try {
+    const answer = await ask(deps, event.object_type, event.object_id);
+    if (typeof answer === 'string') return shelved(answer);
+    const result = await bringIn(deps, answer, event.stripe_event_id, finish);
+    return typeof result === 'string' ? shelved(result) : { status: 'processed' };
+  } catch (error) {
+    const failure = stripeFailure(error);
+    if (failure === 'gone') return shelved('gone_at_stripe');
+    if (failure === 'refused') return { status: 'failed', error: describeFailure(error) };
+    throw error;
+  }
+}
+
+const shelved = (reason: Shelved): Conclusion =>
+  reason === 'nothing_charged'
+    ? { status: 'ignored', error: null }
+    : { status: 'unmatched', error: SHELVED[reason] };
 
 /** A code and a sentence, without Stripe's or PostgreSQL's own texts, which may quote data. */
 export function describeFailure(error: unknown): string {

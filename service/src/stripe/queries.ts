@@ -25,6 +25,8 @@ export interface InboxEvent {
   stripe_account_id: string | null;
   status: EventStatus;
   error: string | null;
+  /** How often it has been asked about. */
+  attempts: number;
   stripe_created_at: Date;
 }
 
@@ -36,7 +38,10 @@ export const PROCESS_EVENT = 'process_stripe_event';
  * Stores an event once and, if there is something to do, its job: one statement, so that there is never one without
  * the other. Undefined where it is stored already (unique stripe_event_id).
  */
-export async function insertEvent(db: Queryable, event: InboxEvent): Promise<string | undefined> {
+export async function insertEvent(
+  db: Queryable,
+  event: Omit<InboxEvent, 'attempts'>,
+): Promise<string | undefined> {
   const { rows } = await db.query<{ event_id: string }>({
     name: 'stripe_events.insert',
     text: `WITH stored AS (
@@ -78,14 +83,25 @@ export async function findEventId(db: Queryable, stripeEventId: string): Promise
   return rows[0]?.event_id;
 }
 
+const EVENT = `event_id, stripe_event_id, event_type, object_type, object_id, livemode, stripe_account_id, status,
+                  error, attempts, stripe_created_at`;
+
 /** An event of the inbox (primary key). */
 export async function findEvent(db: Queryable, eventId: string): Promise<InboxEvent | undefined> {
   const { rows } = await db.query<InboxEvent>({
     name: 'stripe_events.find',
-    text: `SELECT event_id, stripe_event_id, event_type, object_type, object_id, livemode, stripe_account_id, status,
-                  error, stripe_created_at
-           FROM stripe_events WHERE event_id = $1`,
+    text: `SELECT ${EVENT} FROM stripe_events WHERE event_id = $1`,
     values: [eventId],
+  });
+  return rows[0];
+}
+
+/** An event of the inbox by our id or Stripe's; ours begin with another word (primary key, unique stripe_event_id). */
+export async function findEventByAnyId(db: Queryable, id: string): Promise<InboxEvent | undefined> {
+  const { rows } = await db.query<InboxEvent>({
+    name: 'stripe_events.find_by_any_id',
+    text: `SELECT ${EVENT} FROM stripe_events WHERE event_id = $1 OR stripe_event_id = $1`,
+    values: [id],
   });
   return rows[0];
 }
@@ -117,6 +133,25 @@ export async function noteFailure(
     name: 'stripe_events.note_failure',
     text: `UPDATE stripe_events SET error = $2, attempts = $3 WHERE event_id = $1 AND status = 'received'`,
     values: [eventId, error, attempts],
+  });
+}
+
+/**
+ * Ends an event that was asked about once more, whatever had become of it before (primary key). Unless it is `processed`,
+ * which is true whoever says so, it must still be as it was when the asking began: another may have come further.
+ */
+export async function concludeEvent(
+  db: Queryable,
+  before: Pick<InboxEvent, 'event_id' | 'status' | 'attempts'>,
+  status: Exclude<EventStatus, 'received'>,
+  error: string | null,
+): Promise<void> {
+  await db.query({
+    name: 'stripe_events.conclude',
+    text: `UPDATE stripe_events
+           SET status = $2, error = $3, note = NULL, attempts = attempts + 1, processed_at = clock_timestamp()
+           WHERE event_id = $1 AND ($2 = 'processed' OR (status = $4 AND attempts = $5))`,
+    values: [before.event_id, status, error, before.status, before.attempts],
   });
 }
 

@@ -1,14 +1,13 @@
 import type { TaskList } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import { Registry } from 'prom-client';
-import type { AskDeps } from './ask.ts';
-import { describeFailure, processEvent } from './inbox.ts';
+import { describeFailure, type InboxDeps, processEvent } from './inbox.ts';
 import { releaseAbandonedJobs } from './job-queries.ts';
 import { startJobQueue } from './job-queue.ts';
 import { measureInbox } from './metrics.ts';
 import { enqueueForgotten, PROCESS_EVENT } from './queries.ts';
 
-export interface WorkerDeps extends AskDeps {
+export interface WorkerDeps extends InboxDeps {
   /** For the job queue's own connections: one to listen and one for each job under way. */
   connectionString: string;
   log: Log;
