@@ -5,6 +5,7 @@ import { isDatabaseUnavailable } from '../../service/src/database/unavailable.ts
 import { BackfillRunning } from '../../service/src/stripe/backfill.ts';
 import { explainStripe } from '../../service/src/stripe/client.ts';
 import { runBackfill } from './backfill.ts';
+import { addInboxCommand } from './inbox.ts';
 import { parseSince } from './since.ts';
 
 const EXIT_CODES = `
@@ -37,6 +38,8 @@ ${EXIT_CODES}`,
   .action(async (options: { since: Date; json: boolean }) => {
     process.exitCode = await runBackfill(process.env, options);
   });
+
+addInboxCommand(program);
 
 /** What went wrong in a sentence, and the exit code for it. */
 function explain(error: unknown): [sentence: string, exitCode: number] {

@@ -263,6 +263,14 @@ export function readBackfillConfig(
   };
 }
 
+/** What a command needs that only looks at the books, or changes what is queued. */
+export function readDatabaseConfig(env: NodeJS.ProcessEnv): Pick<Config, 'database_url' | 'default_brand'> {
+  const { problems, values } = readValues(env, ['DATABASE_URL', 'DEFAULT_BRAND']);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
+  return { database_url: value('DATABASE_URL'), default_brand: value('DEFAULT_BRAND') };
+}
+
 /** Reads and checks all settings; throws one ConfigError that names everything that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const { problems, values } = readValues(env, Object.keys(SETTINGS) as Name[]);

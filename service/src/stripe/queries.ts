@@ -31,7 +31,7 @@ export interface InboxEvent {
 }
 
 /** How often an event is tried. Graphile Worker waits e^1 … e^10 s, then e^10 s (6 h) each: about four days in all. */
-const MAX_ATTEMPTS = 25;
+export const MAX_ATTEMPTS = 25;
 export const PROCESS_EVENT = 'process_stripe_event';
 
 /**

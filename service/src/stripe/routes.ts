@@ -56,11 +56,14 @@ export function inboxRoutes(deps: InboxDeps): RoomRoutes {
             200: json('Asked about again', Replayed, example),
             ...guardedErrors,
             ...errorResponses(404, 409, 413, 415, 422),
-            500: json('It could not be processed', Type.Union([Replayed, ErrorBody]), {
-              ...example,
-              status: 'failed',
-              http_status: 500,
-            }),
+            500: json(
+              'It could not be processed: as at 200, with http_status 500',
+              Type.Union([Replayed, ErrorBody]),
+              {
+                error: 'internal_error',
+                message: 'Something went wrong here. The X-Request-Id header tells us which request it was.',
+              },
+            ),
           },
         },
       },
