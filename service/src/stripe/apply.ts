@@ -10,7 +10,8 @@ export type Changes = Record<Change, number>;
 
 /**
  * Brings a finding into the books in one transaction, together with `finish`. Where a refund does not fit what is left
- * of its payment, what we know may be old: then Stripe is asked, outside any transaction, for the payment and all of
+ * of its payment, what we know may be old, and where more has gone back than the books count, there are refunds that they do
+ * not know: then Stripe is asked, outside any transaction, for the payment and all of
  * its refunds, and what it says stands.
  *
  * @param cause what made us ask: an event's id, or `backfill`
@@ -25,17 +26,17 @@ export async function bringIn(
   const changes = await withTransaction(deps.pool, async (tx) => {
     const applied = await applyFinding(tx, finding, { cause, overdraft: 'refuse' });
     // What it said of the payment is true even so, and is kept; the event is not done.
-    if (applied !== 'overdraft') await finish(tx);
+    if (typeof applied !== 'string') await finish(tx);
     return applied;
   });
-  if (changes !== 'overdraft') return changes;
+  if (typeof changes !== 'string') return changes;
 
   const everything = await askForEverything(deps, finding);
   if (typeof everything === 'string') return everything;
   const whole = { ...everything, disputes: finding.disputes, invoice: finding.invoice };
   return await withTransaction(deps.pool, async (tx) => {
     const applied = await applyFinding(tx, whole, { cause, overdraft: 'record' });
-    if (applied === 'overdraft') throw new Error('An overdraft that is to be recorded was refused');
+    if (typeof applied === 'string') throw new Error('An overdraft that is to be recorded was refused');
     await finish(tx);
     return applied;
   });
@@ -44,9 +45,9 @@ export async function bringIn(
 /** Payment first, then what hangs on it: the order in which locks are taken everywhere. */
 async function applyFinding(
   tx: Transaction,
-  { payment: observation, refunds, disputes, invoice }: Finding,
+  { payment: observation, refunds, refunded_cents = 0, disputes, invoice }: Finding,
   options: SettleOptions,
-): Promise<Changes | 'overdraft'> {
+): Promise<Changes | 'overdraft' | 'incomplete'> {
   const { cause } = options;
   const changes: Changes = { imported: 0, updated: 0, unchanged: 0 };
   const followed = await observePayment(tx, observation, cause);
@@ -70,7 +71,7 @@ async function applyFinding(
     payment = (await observePayment(tx, observation, cause)).payment;
   }
   await recountRefunds(tx, payment, cause);
-  return changes;
+  return refunded_cents > payment.reserved_cents + payment.refunded_cents ? 'incomplete' : changes;
 }
 
 /** The payment with its counters as this transaction has moved them. */

@@ -21,6 +21,11 @@ import {
 export interface Finding {
   payment: PaymentObservation;
   refunds: RefundObservation[];
+  /**
+   * What has gone back of the payment for all that Stripe says (smallest unit): a charge does not bring its refunds along.
+   * Left out where whoever asks is going to ask for the refunds anyhow.
+   */
+  refunded_cents?: number;
   disputes: DisputeObservation[];
   invoice: InvoiceLink | null;
 }
@@ -180,9 +185,12 @@ export async function findingOfInvoicePayment(
 }
 
 function finding(payment: PaymentAtStripe, context: Context, about: Partial<Finding> = {}): Finding {
+  const { captured, amount_captured, amount_refunded } = payment.charge;
   return {
     payment: observedPayment(payment, context),
     refunds: [],
+    // Of an authorization that was let go nothing was ever taken.
+    refunded_cents: captured ? Math.min(amount_refunded, amount_captured) : 0,
     disputes: [],
     invoice: null,
     ...about,

@@ -6,6 +6,7 @@ import {
   type Answer,
   type AskDeps,
   CHARGE_WITH_INTENT,
+  type Finding,
   findingOfCharge,
   findingOfDispute,
   findingOfInvoicePayment,
@@ -273,7 +274,9 @@ async function bringInPage(
   const work = async () => {
     for (const entry of queue) {
       const answer = await entry.find();
-      const changes = typeof answer === 'string' ? answer : await bringIn(deps, answer, 'backfill');
+      // Its refunds are a step of their own, and are not asked for one payment after another.
+      const changes =
+        typeof answer === 'string' ? answer : await bringIn(deps, withoutTotal(answer), 'backfill');
       if (typeof changes === 'string') next.unmatched += 1;
       else {
         next.imported += changes.imported;
@@ -285,3 +288,5 @@ async function bringInPage(
   await Promise.all(Array.from({ length: concurrency }, work));
   return next;
 }
+
+const withoutTotal = ({ refunded_cents: _, ...finding }: Finding): Finding => finding;

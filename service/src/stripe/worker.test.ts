@@ -20,6 +20,7 @@ import { transact } from '../../../local/stripe/world.ts';
 import { countTraces } from '../../../test/support/books.ts';
 import type { Payment } from '../payments/payment.ts';
 import type { Refund } from '../refunds/queries.ts';
+import { retryEvents } from './shelf.ts';
 import { createTestWorld, type TestWorld, until } from './test-world.ts';
 
 let world: TestWorld;
@@ -153,6 +154,36 @@ test('a refund whose payment is unknown brings its payment in first', async () =
     reserved_cents: 0,
     refunded_cents: 700,
   });
+});
+
+test('refunds of which only the charge was told come in with it, and are asked for once', async () => {
+  const intent = pay();
+  await world.settled();
+  const found = lose('refund.created', 'refund.updated', 'charge.refund.updated');
+  const refunds = transact(world.standIn.world, () =>
+    [1_200, 300].map((amount) => createRefund(world.standIn.world, { payment_intent: intent.id, amount })),
+  );
+  await world.settled();
+  found();
+  for (const { id, amount } of refunds) {
+    const known = await refundRow(id);
+    assert.deepEqual([known.status, known.amount_cents, known.origin], ['succeeded', amount, 'external']);
+  }
+  assert.equal((await counters(intent.id)).refunded_cents, 1_500);
+  // The books agree with the charge now: told of it once more, nobody lists its refunds again.
+  const { rows: events } = await world.pool.query<{ event_id: string }>(
+    "SELECT event_id FROM stripe_events WHERE object_id = $1 AND event_type = 'charge.refunded'",
+    [chargeOf(intent)],
+  );
+  assert.equal(events.length, 2);
+  const calls = () => [...world.standIn.calls.values()].reduce((sum, count) => sum + count, 0);
+  const before = calls();
+  await retryEvents(
+    world,
+    events.slice(1).map(({ event_id }) => event_id),
+  );
+  await world.settled();
+  assert.equal(calls(), before + 1);
 });
 
 test('events doubled and out of order end in the same books as events in order', async () => {
