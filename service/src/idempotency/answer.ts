@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { type Pool, type Transaction, withTransaction } from '../database/pool.ts';
+import { type Pool, type Queryable, type Transaction, withTransaction } from '../database/pool.ts';
 import { errorBody, ServiceError } from '../errors.ts';
 import type { IdempotencyKey } from './key.ts';
 import * as queries from './queries.ts';
@@ -54,9 +54,9 @@ export async function claimKey(tx: Transaction, key: IdempotencyKey): Promise<Cl
 export const noteRefund = queries.noteRefund;
 
 /** Keeps an answer before it is given. Where another attempt has kept one first, that is the answer. */
-export async function keepAnswer(pool: Pool, key: IdempotencyKey | null, answer: Answer): Promise<Answer> {
-  if (key === null || (await queries.keep(pool, key, answer))) return answer;
-  return (await queries.findAnswer(pool, key)) ?? answer;
+export async function keepAnswer(db: Queryable, key: IdempotencyKey | null, answer: Answer): Promise<Answer> {
+  if (key === null || (await queries.keep(db, key, answer))) return answer;
+  return (await queries.findAnswer(db, key)) ?? answer;
 }
 
 /** Lets a repeat go on at once after an attempt that came to no answer. */
