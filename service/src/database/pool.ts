@@ -1,10 +1,17 @@
 import pg from 'pg';
+import { sendTogether } from './flights.ts';
 
 export type Pool = pg.Pool;
-/** A connection with a transaction open: what a room's logic is handed to read and write within it. */
-export type Transaction = pg.ClientBase;
 /** Anything that answers a query: the pool, or a transaction. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
+/** A transaction that is open: what a room's logic is handed to read and write within it. */
+export type Transaction = Queryable & {
+  /**
+   * Ends it together with what was asked for just before: one journey to the database fewer. Nothing may be asked for after that. If
+   * any of it has failed nothing of it is written, and this rejects.
+   */
+  commit(): Promise<void>;
+};
 
 const INT8 = 20;
 
@@ -27,6 +34,8 @@ export interface PoolOptions {
   /** The most connections held at a time. */
   max: number;
   applicationName?: string;
+  /** Whether queries are sent without waiting for the answers before them; those of one turn of the event loop together. */
+  pipeline?: boolean;
   /** Called when an idle connection is lost; the pool replaces it. */
   onError?: (error: Error) => void;
 }
@@ -39,6 +48,7 @@ export function createPool({
   connectionString,
   max,
   applicationName = 'payments',
+  pipeline = true,
   onError,
 }: PoolOptions): Pool {
   const pool = new pg.Pool({
@@ -46,6 +56,7 @@ export function createPool({
     max,
     types,
     application_name: applicationName,
+    pipeline,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: 15_000,
@@ -55,6 +66,7 @@ export function createPool({
     options: '-c TimeZone=UTC',
   });
   pool.on('error', (error) => onError?.(error));
+  if (pipeline) pool.on('connect', sendTogether);
   return pool;
 }
 
@@ -68,9 +80,9 @@ export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => 
   };
   client.on('error', lose);
   try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
+    const tx = begin(client);
+    const result = await work(tx);
+    await tx.commit();
     return result;
   } catch (error) {
     await client.query('ROLLBACK').catch((rollbackError: Error) => {
@@ -81,4 +93,32 @@ export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => 
     client.off('error', lose);
     client.release(broken);
   }
+}
+
+/**
+ * Begins a transaction. BEGIN leaves together with the first queries; none of them answers before it has, so that nothing is
+ * written on the strength of a transaction that was not begun.
+ */
+function begin(client: pg.ClientBase): Transaction {
+  const query = client.query.bind(client) as (...args: unknown[]) => Promise<{ command: string }>;
+  const begun = query('BEGIN');
+  begun.catch(() => {});
+  let committed: Promise<void> | undefined;
+  const afterBegin = async (...args: unknown[]) => {
+    if (committed !== undefined) throw new Error('A transaction that has ended was asked for more');
+    return (await Promise.all([begun, query(...args)]))[1];
+  };
+  const commit = async () => {
+    const [, { command }] = await Promise.all([begun, query('COMMIT')]);
+    // PostgreSQL answers a COMMIT of what has failed with a ROLLBACK, and calls that a success.
+    if (command !== 'COMMIT')
+      throw new Error('A transaction in which something had failed was to be committed');
+  };
+  return {
+    query: afterBegin as Transaction['query'],
+    commit() {
+      committed ??= commit();
+      return committed;
+    },
+  };
 }

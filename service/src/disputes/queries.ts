@@ -18,16 +18,20 @@ export async function findByStripeId(tx: Queryable, stripeDisputeId: string): Pr
 
 /**
  * The status of a dispute that has taken a payment's money, if one has: an inquiry (`warning_…`) has not, one that was won no
- * longer (disputes_by_payment). To be asked after the payment is locked, in a statement of its own, which sees what
- * the lock was waited for.
+ * longer (disputes_by_payment, or disputes_by_charge). To be asked after the payment is locked, in a statement of its own, which
+ * sees what the lock was waited for.
  */
-export async function findBlockingStatus(tx: Queryable, paymentId: string): Promise<string | undefined> {
+export async function findBlockingStatus(
+  tx: Queryable,
+  { payment_id, charge_id }: { payment_id?: string | undefined; charge_id?: string | undefined },
+): Promise<string | undefined> {
+  const by = payment_id === undefined ? 'stripe_charge_id' : 'payment_id';
   const { rows } = await tx.query<{ status: string }>({
-    name: 'disputes.blocking',
+    name: `disputes.blocking_by_${by}`,
     text: `SELECT status FROM disputes
-           WHERE payment_id = $1 AND status NOT IN ('won', 'prevented') AND status NOT LIKE 'warning\\_%'
+           WHERE ${by} = $1 AND status NOT IN ('won', 'prevented') AND status NOT LIKE 'warning\\_%'
            ORDER BY created_at DESC LIMIT 1`,
-    values: [paymentId],
+    values: [payment_id ?? charge_id],
   });
   return rows[0]?.status;
 }

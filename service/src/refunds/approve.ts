@@ -1,4 +1,5 @@
 import type { Transaction } from '../database/pool.ts';
+import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
 import type { Payment } from '../payments/payment.ts';
 import { recordTransition } from './history.ts';
@@ -37,7 +38,7 @@ export async function approveRefund(
     if (refund.requested_by_id === principal.actor_id && refund.requested_by_type === principal.actor_type) {
       throw new ServiceError('forbidden', { message: 'Somebody else has to approve what you asked for.' });
     }
-    const refusal = await refusePayment(tx, payment);
+    const refusal = refusePayment(payment, await findBlockingDispute(tx, payment));
     if (refusal !== undefined) throw refusal;
     return await approve(tx, refund, payment, note, caller);
   });

@@ -81,12 +81,12 @@ export async function recordTransition(
   { actor, cause, request_id }: Cause,
 ): Promise<Date> {
   const deltas = counterDeltas(from, to);
-  if (deltas.reserved_delta_cents !== 0 || deltas.refunded_delta_cents !== 0) {
-    await moveCounters(tx, to.payment_id, deltas.reserved_delta_cents, deltas.refunded_delta_cents);
-  }
   const { audit, event } = nameOf(from, to);
   const step = { cause, from_status: from?.status ?? null, ...deltas };
-  const { rows } = await tx.query<{ now: Date }>({
+  const { reserved_delta_cents: reserved, refunded_delta_cents: refunded } = deltas;
+  const moved =
+    reserved === 0 && refunded === 0 ? undefined : moveCounters(tx, to.payment_id, reserved, refunded);
+  const recorded = tx.query<{ now: Date }>({
     name: 'refund_transitions.record',
     // One statement, so that there is never one of the three without the others.
     text: `WITH transition AS (
@@ -122,6 +122,7 @@ export async function recordTransition(
       JSON.stringify(eventData(to)),
     ],
   });
+  const [{ rows }] = await Promise.all([recorded, moved]);
   const [row] = rows;
   if (row === undefined) throw new Error('A transition was not recorded');
   return row.now;

@@ -18,7 +18,7 @@ import { formatAmount } from '../payments/money.ts';
 import { lockPaymentOfBrand } from '../payments/observe.ts';
 import { type Payment, refundableCents } from '../payments/payment.ts';
 import { type Cause, recordTransition } from './history.ts';
-import { type ApprovalLimits, needsApproval, roleOf } from './limits.ts';
+import { type ApprovalLimits, needsApproval, readLimits, roleOf } from './limits.ts';
 import type { RefundProvider } from './provider.ts';
 import * as queries from './queries.ts';
 import { findProviderReason } from './reasons.ts';
@@ -71,9 +71,10 @@ export const causeOf = ({ principal, request_id }: Caller): Cause => ({
   request_id,
 });
 
-/** What was decided: a refund to be sent or approved, or what an earlier attempt under the same key came to, or why not. */
+/** What was decided: a refund to be sent or approved, or why not, or what an earlier attempt under the same key came to. */
 type Decision =
   | { decided: 'refund'; refund: queries.Refund; payment: Payment; asked_at: Date }
+  | { decided: 'refused'; refusal: ServiceError }
   | { decided: 'unknown_charge' }
   | { decided: 'taken_over'; refund_id: string }
   | { decided: 'answered'; answer: Answer };
@@ -92,6 +93,7 @@ export async function issueRefund(
   caller: Caller,
   write: WriteRefund,
 ): Promise<Answer> {
+  refuseWhilePaused(deps.provider);
   const turn = `${caller.principal.brand_id} ${command.payment_id ?? command.charge_id}`;
   let decision = await deps.turns(turn, () => decide(deps, command, caller, 'first'));
   if (decision.decided === 'unknown_charge') {
@@ -130,6 +132,8 @@ async function carryOut(
   caller: Caller,
 ): Promise<queries.Refund> {
   switch (decision.decided) {
+    case 'refused':
+      throw decision.refusal;
     case 'unknown_charge':
       throw new Error('A charge that was asked about is still to be asked about');
     case 'taken_over':
@@ -140,80 +144,80 @@ async function carryOut(
   }
 }
 
-/**
- * One transaction: whatever it writes, or nothing. A refusal is kept in it too: were it kept later, a repeat that has taken
- * over might have made a refund by then.
- */
+/** One transaction: whatever it writes, or nothing. A refusal writes nothing but the key that it is to be kept for. */
 async function decide(
-  { pool, provider, approvalLimits }: IssueDeps,
+  { pool, approvalLimits }: IssueDeps,
   command: IssueCommand,
   caller: Caller,
   attempt: 'first' | 'asked',
 ): Promise<Decision> {
   const { principal, key } = caller;
   return await withTransaction(pool, async (tx) => {
-    if (key !== null) {
-      const claim = await claimKey(tx, key);
-      if (claim.state === 'answered') return { decided: 'answered', answer: claim.answer };
-      if (claim.state === 'taken_over' && claim.refund_id !== null) {
-        return { decided: 'taken_over', refund_id: claim.refund_id };
-      }
+    // What does not need one another's answers is asked for together.
+    const [claim, payment, dispute, limits, provider_reason] = await Promise.all([
+      key === null ? undefined : claimKey(tx, key),
+      lockPaymentOfBrand(tx, principal.brand_id, command),
+      findBlockingDispute(tx, command),
+      readLimits(tx, approvalLimits, principal.brand_id, roleOf(principal)),
+      findProviderReason(tx, command.reason),
+    ]);
+    if (claim?.state === 'answered') return { decided: 'answered', answer: claim.answer };
+    if (claim?.state === 'taken_over' && claim.refund_id !== null) {
+      return { decided: 'taken_over', refund_id: claim.refund_id };
     }
-    refuseWhilePaused(provider);
-    const payment = await lockPaymentOfBrand(tx, principal.brand_id, command);
     if (payment === undefined) {
       if (attempt === 'first' && command.payment_id === undefined) return { decided: 'unknown_charge' };
       const what = command.payment_id === undefined ? 'charge' : 'payment';
-      const message = `There is no such ${what}.`;
-      return await refuse(tx, key, new ServiceError('not_found', { field: `${what}_id`, message }));
+      return refuse(
+        new ServiceError('not_found', { field: `${what}_id`, message: `There is no such ${what}.` }),
+      );
     }
     const refusal =
-      (await refusePayment(tx, payment)) ??
+      refusePayment(payment, dispute) ??
       refuseExpectation(payment, command) ??
       (await refuseAmountOf(tx, payment, command, key));
-    if (refusal !== undefined) return await refuse(tx, key, refusal);
+    if (refusal !== undefined) return refuse(refusal);
 
-    const amount_cents = command.amount_cents ?? refundableCents(payment);
     const { currency, brand_id } = payment;
-    const role = roleOf(principal);
-    const held = await needsApproval(tx, approvalLimits, { brand_id, role, currency, amount_cents });
-    const refund = await queries.insertRequested(
-      tx,
-      {
-        refund_id: newId('refund'),
-        payment_id: payment.payment_id,
-        brand_id,
-        customer_id: payment.customer_id,
-        charge_id: payment.stripe_charge_id,
-        amount_cents,
-        currency,
-        status: held ? 'awaiting_approval' : 'pending',
-        reason: command.reason,
-        note: command.note,
-        provider_reason: await findProviderReason(tx, command.reason),
-        requested_by_type: principal.actor_type,
-        requested_by_id: principal.actor_id,
-      },
-      HOLD_s,
-    );
-    const asked_at = await recordTransition(tx, null, refund, causeOf(caller));
-    if (key !== null) await noteRefund(tx, key, refund.refund_id);
-    return { decided: 'refund', refund, payment, asked_at };
+    const amount_cents = command.amount_cents ?? refundableCents(payment);
+    const refund: queries.RequestedRefund = {
+      refund_id: newId('refund'),
+      payment_id: payment.payment_id,
+      brand_id,
+      customer_id: payment.customer_id,
+      charge_id: payment.stripe_charge_id,
+      amount_cents,
+      counted_cents: amount_cents,
+      currency,
+      status: needsApproval(limits, currency, amount_cents) ? 'awaiting_approval' : 'pending',
+      reason: command.reason,
+      note: command.note,
+      provider_reason,
+      origin: 'api',
+      requested_by_type: principal.actor_type,
+      requested_by_id: principal.actor_id,
+      stripe_refund_id: null,
+      failure_reason: null,
+    };
+    const [requested, asked_at] = await Promise.all([
+      queries.insertRequested(tx, refund, HOLD_s),
+      recordTransition(tx, null, refund, causeOf(caller)),
+      key === null ? undefined : noteRefund(tx, key, refund.refund_id),
+      tx.commit(),
+    ]);
+    return { decided: 'refund', refund: requested, payment, asked_at };
   });
 }
 
-async function refuse(tx: Transaction, key: IdempotencyKey | null, refusal: ServiceError): Promise<Decision> {
-  return { decided: 'answered', answer: await keepAnswer(tx, key, refusalOf(refusal)) };
-}
+const refuse = (refusal: ServiceError): Decision => ({ decided: 'refused', refusal });
 
-/** Whether a payment can be refunded at all, to be asked with its lock held. */
-export async function refusePayment(tx: Transaction, payment: Payment): Promise<ServiceError | undefined> {
+/** Whether a payment that is locked can be refunded at all, with the status of the dispute that stands against it, if one does. */
+export function refusePayment(payment: Payment, dispute: string | undefined): ServiceError | undefined {
   if (payment.status !== 'succeeded') {
     return new ServiceError('precondition_failed', {
       message: `Only a payment that has succeeded can be refunded; this one is ${payment.status.replaceAll('_', ' ')}.`,
     });
   }
-  const dispute = await findBlockingDispute(tx, payment.payment_id);
   if (dispute === undefined) return undefined;
   return new ServiceError('precondition_failed', {
     message: `The payment is disputed (${dispute.replaceAll('_', ' ')}): the bank has taken the money back already, and a refund would pay the customer twice.`,

@@ -14,29 +14,29 @@ export function roleOf({ actor_type, scopes }: Pick<Principal, 'actor_type' | 's
   return grants(scopes, 'admin:refunds.approve') ? 'approver' : 'agent';
 }
 
-/**
- * Whether an amount needs somebody else's approval. The table goes before the setting. A role that has limits at all, but none
- * in this currency, has a limit of nothing: an amount that nobody thought of is not waved through.
- */
-export async function needsApproval(
+/** The limits of a role (approval_limits' primary key): the table goes before the setting. */
+export async function readLimits(
   tx: Queryable,
   setting: ApprovalLimits,
-  {
-    brand_id,
-    role,
-    currency,
-    amount_cents,
-  }: { brand_id: string; role: LimitedRole; currency: string; amount_cents: number },
-): Promise<boolean> {
+  brandId: string,
+  role: LimitedRole,
+): Promise<Record<string, number>> {
   const { rows } = await tx.query<{ currency: string; limit_cents: number }>({
     name: 'approval_limits.of_role',
     text: 'SELECT currency, limit_cents FROM approval_limits WHERE brand_id = $1 AND role = $2',
-    values: [brand_id, role],
+    values: [brandId, role],
   });
-  const limits = {
-    ...setting[role],
-    ...Object.fromEntries(rows.map((row) => [row.currency, row.limit_cents])),
-  };
-  if (Object.keys(limits).length === 0) return false;
-  return amount_cents > (limits[currency] ?? 0);
+  return { ...setting[role], ...Object.fromEntries(rows.map((row) => [row.currency, row.limit_cents])) };
+}
+
+/**
+ * Whether an amount needs somebody else's approval. A role that has limits at all, but none in this currency, has a limit of
+ * nothing: an amount that nobody thought of is not waved through.
+ */
+export function needsApproval(
+  limits: Record<string, number>,
+  currency: string,
+  amountCents: number,
+): boolean {
+  return Object.keys(limits).length > 0 && amountCents > (limits[currency] ?? 0);
 }

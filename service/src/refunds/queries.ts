@@ -144,7 +144,7 @@ export async function insertImported(tx: Queryable, refund: ImportedRefund): Pro
   });
 }
 
-/** A refund that somebody asks for here. */
+/** A refund that somebody asks for here, all of which counts from the start. */
 export type RequestedRefund = Pick<
   Refund,
   | 'refund_id'
@@ -153,14 +153,18 @@ export type RequestedRefund = Pick<
   | 'customer_id'
   | 'charge_id'
   | 'amount_cents'
+  | 'counted_cents'
   | 'currency'
   | 'reason'
   | 'note'
   | 'provider_reason'
 > & {
   status: 'awaiting_approval' | 'pending';
+  origin: 'api';
   requested_by_type: 'user' | 'service';
   requested_by_id: string;
+  stripe_refund_id: null;
+  failure_reason: null;
 };
 
 /**
@@ -177,9 +181,9 @@ export async function insertRequested(
     text: `INSERT INTO refunds (refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status,
                                 counted_cents, reason, note, provider_reason, origin, requested_by_type,
                                 requested_by_id, created_at, updated_at, submitted_at, recover_at)
-           SELECT $1, $2, $3, $4, $5, $6, $7, $8, $6, $9, $10, $11, 'api', $12, $13, now, now,
+           SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'api', $13, $14, now, now,
                   CASE WHEN $8 = 'pending' THEN now END,
-                  CASE WHEN $8 = 'pending' THEN now + make_interval(secs => $14) END
+                  CASE WHEN $8 = 'pending' THEN now + make_interval(secs => $15) END
            FROM clock_timestamp() AS now
            RETURNING ${COLUMNS}`,
     values: [
@@ -191,6 +195,7 @@ export async function insertRequested(
       refund.amount_cents,
       refund.currency,
       refund.status,
+      refund.counted_cents,
       refund.reason,
       refund.note,
       refund.provider_reason,

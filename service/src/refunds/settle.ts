@@ -54,26 +54,52 @@ export async function observeRefund(
   observation: RefundObservation,
   options: SettleOptions,
 ): Promise<Settlement> {
-  const known =
-    (await queries.findByStripeId(tx, observation.stripe_refund_id)) ??
-    (await findOurs(tx, payment, observation));
+  const known = await findKnown(tx, observation);
+  return (await settleKnown(tx, payment, known, observation, options)).settlement;
+}
+
+/** What the books have under the names that an observation goes by. To be asked after the payment's lock. */
+export async function findKnown(
+  tx: Transaction,
+  { stripe_refund_id, refund_id }: RefundObservation,
+): Promise<Known> {
+  const [byStripeId, byOurId] = await Promise.all([
+    queries.findByStripeId(tx, stripe_refund_id),
+    refund_id === null ? undefined : queries.findById(tx, refund_id),
+  ]);
+  return { byStripeId, byOurId };
+}
+
+interface Known {
+  byStripeId: queries.Refund | undefined;
+  byOurId: queries.Refund | undefined;
+}
+
+/** As `observeRefund`, with what is known found already. Returns the refund too, where it was known. */
+export async function settleKnown(
+  tx: Transaction,
+  payment: Payment,
+  { byStripeId, byOurId }: Known,
+  observation: RefundObservation,
+  options: SettleOptions,
+): Promise<{ settlement: Settlement; refund?: queries.Refund }> {
+  const known = byStripeId ?? (await refuseContradiction(tx, payment, byOurId, observation));
   return known === undefined
-    ? await importRefund(tx, payment, observation, options)
+    ? { settlement: await importRefund(tx, payment, observation, options) }
     : await settleRefund(tx, payment, known, observation, options);
 }
 
 /**
  * The refund of ours that an observation names, if it can be that one: sent, of that payment and amount, and not known at
- * the provider by another id. Metadata can be edited by hand, so what contradicts the books is imported as what it is.
+ * the provider by another id. Metadata can be edited by hand, so what contradicts the books is imported as what it is. Others
+ * may call something of theirs a refund_id too.
  */
-async function findOurs(
+async function refuseContradiction(
   tx: Transaction,
   payment: Payment,
-  { refund_id, stripe_refund_id, amount_cents }: RefundObservation,
+  ours: queries.Refund | undefined,
+  { stripe_refund_id, amount_cents }: RefundObservation,
 ): Promise<queries.Refund | undefined> {
-  if (refund_id === null) return undefined;
-  const ours = await queries.findById(tx, refund_id);
-  // Others may call something of theirs a refund_id too.
   if (ours === undefined) return undefined;
   if (
     ours.status === 'pending' &&
@@ -88,7 +114,7 @@ async function findOurs(
     brand_id: payment.brand_id,
     entity_type: 'payment',
     entity_id: payment.payment_id,
-    details: { stripe_refund_id, refund_id, amount_cents, status: ours.status },
+    details: { stripe_refund_id, refund_id: ours.refund_id, amount_cents, status: ours.status },
   });
   return undefined;
 }
@@ -138,9 +164,10 @@ async function settleRefund(
   known: queries.Refund,
   observation: RefundObservation,
   options: SettleOptions,
-): Promise<Settlement> {
+): Promise<{ settlement: Settlement; refund: queries.Refund }> {
+  const unchanged = { settlement: 'unchanged', refund: known } as const;
   if (known.payment_id !== payment.payment_id) throw new Error('A refund is settled under another payment');
-  if (known.observed_at !== null && observation.observed_at < known.observed_at) return 'unchanged';
+  if (known.observed_at !== null && observation.observed_at < known.observed_at) return unchanged;
   if (observation.amount_cents !== known.amount_cents) {
     await raiseAnomaly(tx, {
       kind: 'amount_changed',
@@ -149,13 +176,13 @@ async function settleRefund(
       entity_id: known.refund_id,
       details: { amount_cents: known.amount_cents, amount_cents_at_provider: observation.amount_cents },
     });
-    return 'unchanged';
+    return unchanged;
   }
   const arrived = known.stripe_refund_id === null;
   const understood = isProviderStatus(observation.status);
   if (!understood) await raiseUnknownStatus(tx, known, observation);
   // That it is there is known, whatever the word for how it is.
-  if (!understood && !arrived) return 'unchanged';
+  if (!understood && !arrived) return unchanged;
   const status = isProviderStatus(observation.status) ? observation.status : known.status;
   if (status !== known.status && !mayFollow(known.status, status)) {
     await raiseAnomaly(tx, {
@@ -165,16 +192,7 @@ async function settleRefund(
       entity_id: known.refund_id,
       details: { status: known.status, status_at_provider: status },
     });
-    return 'unchanged';
-  }
-
-  if (understood) {
-    // Amount, status and the step between them are agreed on, whatever stood against them before.
-    await resolveAnomalies(
-      tx,
-      ['amount_changed', 'unknown_status', 'transition_not_allowed'],
-      known.refund_id,
-    );
+    return unchanged;
   }
 
   const counted = fittingCents(payment, known, status, known.amount_cents);
@@ -183,7 +201,7 @@ async function settleRefund(
     counted.counted_cents !== known.counted_cents &&
     options.overdraft === 'refuse'
   ) {
-    return 'overdraft';
+    return { settlement: 'overdraft', refund: known };
   }
   const ended = counts(known.status) && !counts(status);
   const next: queries.Refund = {
@@ -200,26 +218,33 @@ async function settleRefund(
     observed_at: observation.observed_at,
   };
   const moved = arrived || next.status !== known.status || next.counted_cents !== known.counted_cents;
+  // Where all is understood, amount, status and the step between them are agreed on, whatever stood against them before.
+  const agreed = understood
+    ? resolveAnomalies(tx, ['amount_changed', 'unknown_status', 'transition_not_allowed'], known.refund_id)
+    : undefined;
   if (!moved && saysNothingNew(known, next)) {
     // An answer that was asked for before this one, and arrives after it, is older even so.
-    await queries.noteObserved(tx, known.refund_id, observation.observed_at);
-    return 'unchanged';
+    await Promise.all([agreed, queries.noteObserved(tx, known.refund_id, observation.observed_at)]);
+    return unchanged;
   }
 
-  await queries.update(tx, next);
-  if (moved) {
-    await recordTransition(tx, known, next, toldByStripe(options.cause));
-    if (counted.missing_cents === 0) await resolveAnomalies(tx, ['refunds_exceed_captured'], next.refund_id);
-    await raiseOverdraft(tx, payment, next, counted.missing_cents);
-    return 'moved';
+  const cause = toldByStripe(options.cause);
+  if (!moved) {
+    const naming = { audit: 'refund.updated', event: 'refund.updated.v1' } as const;
+    await Promise.all([agreed, queries.update(tx, next), recordChange(tx, next, naming, cause)]);
+    return { settlement: 'updated', refund: next };
   }
-  await recordChange(
-    tx,
-    next,
-    { audit: 'refund.updated', event: 'refund.updated.v1' },
-    toldByStripe(options.cause),
-  );
-  return 'updated';
+  const fits = counted.missing_cents === 0;
+  await Promise.all([
+    agreed,
+    queries.update(tx, next),
+    recordTransition(tx, known, next, cause),
+    fits && known.counted_cents < known.amount_cents
+      ? resolveAnomalies(tx, ['refunds_exceed_captured'], next.refund_id)
+      : undefined,
+    raiseOverdraft(tx, payment, next, counted.missing_cents),
+  ]);
+  return { settlement: 'moved', refund: next };
 }
 
 /**

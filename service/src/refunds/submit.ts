@@ -5,7 +5,7 @@ import type { Payment } from '../payments/payment.ts';
 import { type Cause, recordTransition } from './history.ts';
 import type { ProviderRefusal, RefundOrder, RefundProvider } from './provider.ts';
 import * as queries from './queries.ts';
-import { observeRefund, type RefundObservation } from './settle.ts';
+import { findKnown, type RefundObservation, settleKnown } from './settle.ts';
 import type { Turns } from './turns.ts';
 
 export interface SubmitDeps {
@@ -109,10 +109,20 @@ export async function recordFound(
   observation: RefundObservation,
   { cause, asker_waits }: SubmitCause,
 ): Promise<queries.Refund> {
-  return await withLockedPayment(deps, refund, async (tx, payment) => {
-    await observeRefund(tx, payment, observation, { cause, overdraft: 'record', asker_waits });
-    return await readAgain(tx, refund.refund_id);
-  });
+  return await deps.turns(refund.payment_id, () =>
+    withTransaction(deps.pool, async (tx) => {
+      const [payment, known] = await Promise.all([
+        lockPaymentById(tx, refund.payment_id),
+        findKnown(tx, observation),
+      ]);
+      if (payment === undefined) throw new Error('The payment of a refund is gone');
+      const options = { cause, overdraft: 'record', asker_waits } as const;
+      const settled = await settleKnown(tx, payment, known, observation, options);
+      return settled.refund?.refund_id === refund.refund_id
+        ? settled.refund
+        : await readAgain(tx, refund.refund_id);
+    }),
+  );
 }
 
 /** The provider refuses: the refund has failed and holds nothing any more. If a webhook has told otherwise, that stands. */
@@ -149,8 +159,7 @@ export async function fail(
       observed_at: asked_at,
       owed_cents: cause.asker_waits ? 0 : known.amount_cents,
     };
-    await queries.update(tx, failed);
-    await recordTransition(tx, known, failed, cause);
+    await Promise.all([queries.update(tx, failed), recordTransition(tx, known, failed, cause)]);
     return failed;
   });
 }

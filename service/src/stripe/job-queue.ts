@@ -121,6 +121,7 @@ function createQueuePool({ connectionString, concurrency, log }: JobQueueOptions
     connectionString,
     max: concurrency + 3,
     applicationName: 'payments jobs',
+    pipeline: false,
     onError: () => log.warn('an idle connection of the job queue was lost'),
   });
   // The pool listens to idle connections only: one lost while it is lent would end the process.

@@ -59,6 +59,9 @@ CREATE INDEX refunds_needing_attention ON refunds (brand_id, created_at, refund_
 -- One refund stands in for at most one that failed.
 CREATE UNIQUE INDEX refunds_replaced_by ON refunds (replaced_by) WHERE replaced_by IS NOT NULL;
 
+-- Whether a charge is disputed is asked before every refund of it.
+CREATE INDEX disputes_by_charge ON disputes (stripe_charge_id);
+
 -- Each transition has one audit row and one event, each of which belongs to at most one.
 ALTER TABLE audit_log ADD COLUMN transition_id bigint UNIQUE REFERENCES refund_transitions;
 ALTER TABLE outbox ADD COLUMN transition_id bigint UNIQUE REFERENCES refund_transitions;
