@@ -71,10 +71,9 @@ export const causeOf = ({ principal, request_id }: Caller): Cause => ({
   request_id,
 });
 
-/** What was decided: a refund to be sent or approved, or why not, or what an earlier attempt under the same key came to. */
+/** What was decided: a refund to be sent or approved, or what an earlier attempt under the same key came to, or why not. */
 type Decision =
   | { decided: 'refund'; refund: queries.Refund; payment: Payment; asked_at: Date }
-  | { decided: 'refused'; refusal: ServiceError }
   | { decided: 'unknown_charge' }
   | { decided: 'taken_over'; refund_id: string }
   | { decided: 'answered'; answer: Answer };
@@ -93,7 +92,6 @@ export async function issueRefund(
   caller: Caller,
   write: WriteRefund,
 ): Promise<Answer> {
-  refuseWhilePaused(deps.provider);
   const turn = `${caller.principal.brand_id} ${command.payment_id ?? command.charge_id}`;
   let decision = await deps.turns(turn, () => decide(deps, command, caller, 'first'));
   if (decision.decided === 'unknown_charge') {
@@ -132,8 +130,6 @@ async function carryOut(
   caller: Caller,
 ): Promise<queries.Refund> {
   switch (decision.decided) {
-    case 'refused':
-      throw decision.refusal;
     case 'unknown_charge':
       throw new Error('A charge that was asked about is still to be asked about');
     case 'taken_over':
@@ -144,9 +140,12 @@ async function carryOut(
   }
 }
 
-/** One transaction: whatever it writes, or nothing. A refusal writes nothing but the key that it is to be kept for. */
+/**
+ * One transaction: whatever it writes, or nothing. A refusal is kept in it too: were it kept later, a repeat that has taken
+ * over might have made a refund by then.
+ */
 async function decide(
-  { pool, approvalLimits }: IssueDeps,
+  { pool, provider, approvalLimits }: IssueDeps,
   command: IssueCommand,
   caller: Caller,
   attempt: 'first' | 'asked',
@@ -165,18 +164,18 @@ async function decide(
     if (claim?.state === 'taken_over' && claim.refund_id !== null) {
       return { decided: 'taken_over', refund_id: claim.refund_id };
     }
+    refuseWhilePaused(provider);
     if (payment === undefined) {
       if (attempt === 'first' && command.payment_id === undefined) return { decided: 'unknown_charge' };
       const what = command.payment_id === undefined ? 'charge' : 'payment';
-      return refuse(
-        new ServiceError('not_found', { field: `${what}_id`, message: `There is no such ${what}.` }),
-      );
+      const message = `There is no such ${what}.`;
+      return await refuse(tx, key, new ServiceError('not_found', { field: `${what}_id`, message }));
     }
     const refusal =
       refusePayment(payment, dispute) ??
       refuseExpectation(payment, command) ??
       (await refuseAmountOf(tx, payment, command, key));
-    if (refusal !== undefined) return refuse(refusal);
+    if (refusal !== undefined) return await refuse(tx, key, refusal);
 
     const { currency, brand_id } = payment;
     const amount_cents = command.amount_cents ?? refundableCents(payment);
@@ -209,7 +208,9 @@ async function decide(
   });
 }
 
-const refuse = (refusal: ServiceError): Decision => ({ decided: 'refused', refusal });
+async function refuse(tx: Transaction, key: IdempotencyKey | null, refusal: ServiceError): Promise<Decision> {
+  return { decided: 'answered', answer: await keepAnswer(tx, key, refusalOf(refusal)) };
+}
 
 /** Whether a payment that is locked can be refunded at all, with the status of the dispute that stands against it, if one does. */
 export function refusePayment(payment: Payment, dispute: string | undefined): ServiceError | undefined {
