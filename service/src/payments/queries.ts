@@ -133,16 +133,15 @@ export async function moveCounters(
   paymentId: string,
   reservedDeltaCents: number,
   refundedDeltaCents: number,
-): Promise<Payment> {
-  const { rows } = await tx.query<Payment>({
+): Promise<void> {
+  const { rowCount } = await tx.query({
     name: 'payments.move_counters',
     text: `UPDATE payments
            SET reserved_cents = reserved_cents + $2, refunded_cents = refunded_cents + $3, updated_at = clock_timestamp()
-           WHERE payment_id = $1
-           RETURNING ${COLUMNS}`,
+           WHERE payment_id = $1`,
     values: [paymentId, reservedDeltaCents, refundedDeltaCents],
   });
-  return expectRow(rows);
+  if (rowCount !== 1) throw new Error('A locked payment is gone');
 }
 
 function expectRow<T>(rows: T[]): T {

@@ -62,9 +62,10 @@ CREATE UNIQUE INDEX refunds_replaced_by ON refunds (replaced_by) WHERE replaced_
 -- Whether a charge is disputed is asked before every refund of it.
 CREATE INDEX disputes_by_charge ON disputes (stripe_charge_id);
 
--- Each transition has one audit row and one event, each of which belongs to at most one.
-ALTER TABLE audit_log ADD COLUMN transition_id bigint UNIQUE REFERENCES refund_transitions;
-ALTER TABLE outbox ADD COLUMN transition_id bigint UNIQUE REFERENCES refund_transitions;
+-- Each transition has one audit row and one event, each of which belongs to at most one. The three are written by one statement,
+-- and nothing of a history is ever deleted, so that a foreign key would cost a look-up each and find nothing.
+ALTER TABLE audit_log ADD COLUMN transition_id bigint UNIQUE;
+ALTER TABLE outbox ADD COLUMN transition_id bigint UNIQUE;
 CREATE INDEX outbox_by_entity ON outbox (entity_type, entity_id, outbox_id);
 
 -- Why refunds are asked for: what a person picks, and what the provider is told of it (null: nothing).
