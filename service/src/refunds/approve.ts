@@ -7,7 +7,7 @@ import { type Caller, causeOf, HOLD_s, type IssueDeps, refusePayment, refuseWhil
 import * as queries from './queries.ts';
 import { findOut } from './recover.ts';
 import { refuseFailed } from './refusals.ts';
-import { readAgain, submit, withLockedPayment } from './submit.ts';
+import { readAgain, recount, submit, withLockedPayment } from './submit.ts';
 
 /** What somebody decides about a refund of somebody else's, with a word on why. */
 export interface Verdict {
@@ -91,6 +91,7 @@ export async function endUnsent(
 ): Promise<queries.Refund> {
   const ended = await queries.end(tx, refund.refund_id, status, note);
   await recordTransition(tx, refund, ended, causeOf(caller));
+  await recount(tx, ended, caller.request_id);
   return ended;
 }
 

@@ -5,7 +5,8 @@ import type { Payment } from '../payments/payment.ts';
 import { type Cause, recordTransition } from './history.ts';
 import type { ProviderRefusal, RefundOrder, RefundProvider } from './provider.ts';
 import * as queries from './queries.ts';
-import { findKnown, type RefundObservation, settleKnown } from './settle.ts';
+import { counts } from './refund.ts';
+import { findKnown, type RefundObservation, recountRefunds, settleKnown } from './settle.ts';
 import type { Turns } from './turns.ts';
 
 export interface SubmitDeps {
@@ -118,9 +119,17 @@ export async function recordFound(
       if (payment === undefined) throw new Error('The payment of a refund is gone');
       const options = { cause, overdraft: 'record', asker_waits } as const;
       const settled = await settleKnown(tx, payment, known, observation, options);
-      return settled.refund?.refund_id === refund.refund_id
-        ? settled.refund
-        : await readAgain(tx, refund.refund_id);
+      const found =
+        settled.refund?.refund_id === refund.refund_id
+          ? settled.refund
+          : await readAgain(tx, refund.refund_id);
+      if (counts(found.status)) return found;
+      await recount(tx, found, cause);
+      if (!asker_waits || found.owed_cents === 0 || found.resolved_at !== null) return found;
+      // An event was faster and told nobody; whoever waits is told in the answer.
+      const told = { ...found, owed_cents: 0 };
+      await queries.update(tx, told);
+      return told;
     }),
   );
 }
@@ -160,8 +169,19 @@ export async function fail(
       owed_cents: cause.asker_waits ? 0 : known.amount_cents,
     };
     await Promise.all([queries.update(tx, failed), recordTransition(tx, known, failed, cause)]);
+    await recount(tx, failed, cause.cause);
     return failed;
   });
+}
+
+/** What an ended refund held goes to refunds made at the provider for which there was no room, if there are any. */
+export async function recount(
+  tx: Transaction,
+  { payment_id }: Pick<queries.Refund, 'payment_id'>,
+  cause: string,
+): Promise<void> {
+  const payment = await lockPaymentById(tx, payment_id);
+  if (payment !== undefined) await recountRefunds(tx, payment, cause);
 }
 
 /** Works on a refund under its payment's lock. */
