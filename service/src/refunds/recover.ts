@@ -51,7 +51,10 @@ async function recover(
   const looked = await deps.provider.findRefund(order);
   if (looked.outcome === 'found') return await recordFound(deps, refund, looked.refund, cause);
   if (looked.outcome === 'missing') {
-    if (refund.key_age_s < KEY_LIVES_s) return await send(deps, refund, order, refund.taken_at, cause);
+    if (refund.key_age_s < KEY_LIVES_s) {
+      // A key repeats what it answered first, so what comes of it may be as old as the key.
+      return await send(deps, refund, order, refund.submitted_at ?? refund.taken_at, cause);
+    }
     if (refund.key_age_s > KEY_IS_GONE_s) {
       deps.log.warn({ refund_id: refund.refund_id }, 'a refund never reached Stripe');
       const why = { failure_reason: 'never_reached_provider', failure_message: null };
