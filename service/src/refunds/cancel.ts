@@ -1,7 +1,8 @@
 import { ServiceError } from '../errors.ts';
 import { endUnsent, requireRefund } from './approve.ts';
+import { recordChange } from './history.ts';
 import { type Caller, causeOf, type IssueDeps, unreachable } from './issue.ts';
-import type * as queries from './queries.ts';
+import * as queries from './queries.ts';
 import { readAgain, recordFound, withLockedPayment } from './submit.ts';
 
 /**
@@ -15,24 +16,28 @@ export async function cancelRefund(
   caller: Caller,
 ): Promise<queries.Refund> {
   const found = await requireRefund(deps, refundId, caller);
-  const refund = await withLockedPayment(deps, found, async (tx) => {
+  const { refund, standsIn } = await withLockedPayment(deps, found, async (tx) => {
     const known = await readAgain(tx, refundId);
-    return known.status === 'awaiting_approval'
-      ? await endUnsent(tx, known, 'canceled', known.decision_note, caller)
-      : known;
+    if (known.status === 'awaiting_approval') {
+      return { refund: await endUnsent(tx, known, 'canceled', known.decision_note, caller), standsIn: false };
+    }
+    // Who asked for it is not lost, whoever tells first that it is so.
+    if (mayBeCanceled(known)) await recordChange(tx, known, REQUESTED, causeOf(caller));
+    return { refund: known, standsIn: await queries.isReplacement(tx, refundId) };
   });
   if (refund.status === 'canceled') return refund;
   if (refund.status === 'pending' && refund.stripe_refund_id === null) {
     throw refuse(refund, 'It is not known yet whether Stripe has the refund, so it cannot be canceled.');
   }
-  if (refund.stripe_refund_id === null || !['pending', 'requires_action'].includes(refund.status)) {
+  if (!mayBeCanceled(refund)) {
     throw refuse(refund, `The refund cannot be canceled: it is ${refund.status.replaceAll('_', ' ')}.`);
   }
 
   const answer = await deps.provider.cancelRefund(refund.stripe_refund_id);
   switch (answer.outcome) {
     case 'accepted':
-      return await recordFound(deps, refund, answer.refund, { ...causeOf(caller), asker_waits: true });
+      // What was to be put right by this refund is owed again.
+      return await recordFound(deps, refund, answer.refund, { ...causeOf(caller), asker_waits: !standsIn });
     case 'refused':
       throw refuse(refund, `Stripe does not cancel the refund: ${answer.refusal.message}`);
     case 'unknown':
@@ -40,6 +45,11 @@ export async function cancelRefund(
       throw unreachable();
   }
 }
+
+const REQUESTED = { audit: 'refund.cancel_requested', event: 'refund.updated.v1' } as const;
+
+const mayBeCanceled = (refund: queries.Refund): refund is queries.Refund & { stripe_refund_id: string } =>
+  refund.stripe_refund_id !== null && ['pending', 'requires_action'].includes(refund.status);
 
 const refuse = (refund: queries.Refund, message: string) =>
   new ServiceError('precondition_failed', { message, facts: { refund_id: refund.refund_id } });

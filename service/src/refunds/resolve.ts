@@ -1,5 +1,6 @@
 import type { Transaction } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
+import { formatAmount } from '../payments/money.ts';
 import { requireRefund } from './approve.ts';
 import { recordChange } from './history.ts';
 import { type Caller, causeOf, type IssueDeps } from './issue.ts';
@@ -63,7 +64,7 @@ const isSame = (refund: queries.Refund, command: ResolveCommand) =>
   refund.resolution_reference === command.reference &&
   refund.replaced_by === command.replacement_refund_id;
 
-/** Another refund of the same payment that stands, or is on its way, and stands in for no other. */
+/** Another refund of the same payment that pays all that is owed, is at the provider, and stands in for no other. */
 async function refuseReplacement(tx: Transaction, refund: queries.Refund, replacementId: string) {
   const field = 'replacement_refund_id';
   const replacement = await queries.findById(tx, replacementId);
@@ -81,6 +82,18 @@ async function refuseReplacement(tx: Transaction, refund: queries.Refund, replac
     throw new ServiceError('precondition_failed', {
       field,
       message: `The replacement has ended without paying: it is ${replacement.status}.`,
+    });
+  }
+  if (replacement.stripe_refund_id === null) {
+    throw new ServiceError('precondition_failed', {
+      field,
+      message: `The replacement is not at Stripe yet: it is ${replacement.status.replaceAll('_', ' ')}.`,
+    });
+  }
+  if (replacement.amount_cents < refund.owed_cents) {
+    throw new ServiceError('precondition_failed', {
+      field,
+      message: `${formatAmount(refund.owed_cents, refund.currency)} is owed, and the replacement is of ${formatAmount(replacement.amount_cents, replacement.currency)} only.`,
     });
   }
   if (await queries.isReplacement(tx, replacementId)) {
