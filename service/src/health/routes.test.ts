@@ -32,6 +32,7 @@ test('ready means that the database answers, is migrated, and issuer and Stripe 
     checks: {
       database: { status: 'pass' },
       migrations: { status: 'pass' },
+      refunds: { status: 'pass' },
       issuer: { status: 'pass' },
       stripe: { status: 'pass' },
     },
@@ -115,7 +116,9 @@ test('connections that the database cuts off cost at most one 503; the next call
 });
 
 test('when every connection is taken, readiness says so within three seconds instead of waiting for one', async () => {
-  const taken = await Promise.all(Array.from({ length: 4 }, () => service.pool.connect()));
+  const taken = await Promise.all(
+    Array.from({ length: service.pool.options.max }, () => service.pool.connect()),
+  );
   try {
     const started = performance.now();
     const { status } = await readiness();

@@ -193,7 +193,7 @@ for (const [body, field, message] of [
 }
 
 for (const [path, allow] of [
-  ['/v1/admin/refunds', 'GET, HEAD'],
+  ['/v1/admin/refunds', 'GET, HEAD, POST'],
   ['/v1/admin/refunds/refund_1', 'GET, HEAD'],
   ['/v1/webhooks/stripe', 'POST'],
   ['/healthz', 'GET, HEAD'],
