@@ -68,9 +68,6 @@ export async function linkInvoice(
   return { payment: linked, change: 'updated' };
 }
 
-/** Moves the counters of a payment that this transaction has locked. Throws where the books would be overdrawn. */
-export const moveCounters = queries.moveCounters;
-
 async function applyObservation(
   tx: Transaction,
   payment: Payment,

@@ -127,23 +127,6 @@ export async function noteObserved(tx: Queryable, paymentId: string, observedAt:
   });
 }
 
-/** Moves the counters of a locked payment; the table's check refuses what would exceed what was captured (primary key). */
-export async function moveCounters(
-  tx: Queryable,
-  paymentId: string,
-  reservedDeltaCents: number,
-  refundedDeltaCents: number,
-): Promise<void> {
-  const { rowCount } = await tx.query({
-    name: 'payments.move_counters',
-    text: `UPDATE payments
-           SET reserved_cents = reserved_cents + $2, refunded_cents = refunded_cents + $3, updated_at = clock_timestamp()
-           WHERE payment_id = $1`,
-    values: [paymentId, reservedDeltaCents, refundedDeltaCents],
-  });
-  if (rowCount !== 1) throw new Error('A locked payment is gone');
-}
-
 function expectRow<T>(rows: T[]): T {
   const row = rows[0];
   if (row === undefined) throw new Error('A locked payment is gone');

@@ -2,7 +2,6 @@ import { type Actor, STRIPE } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
 import type { OutboxEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
-import { moveCounters } from '../payments/observe.ts';
 import type { Refund } from './queries.ts';
 import { counterDeltas, type Holding, type RefundStatus } from './refund.ts';
 
@@ -83,13 +82,15 @@ export async function recordTransition(
   const deltas = counterDeltas(from, to);
   const { audit, event } = nameOf(from, to);
   const step = { cause, from_status: from?.status ?? null, ...deltas };
-  const { reserved_delta_cents: reserved, refunded_delta_cents: refunded } = deltas;
-  const moved =
-    reserved === 0 && refunded === 0 ? undefined : moveCounters(tx, to.payment_id, reserved, refunded);
-  const recorded = tx.query<{ now: Date }>({
+  const { rows } = await tx.query<{ now: Date }>({
     name: 'refund_transitions.record',
-    // One statement, so that there is never one of the three without the others.
-    text: `WITH transition AS (
+    // One statement, so that there is never one of the four without the others. The table's check refuses counters which
+    // would exceed what was captured.
+    text: `WITH counters AS (
+             UPDATE payments SET reserved_cents = reserved_cents + $6, refunded_cents = refunded_cents + $7,
+                                 updated_at = clock_timestamp()
+             WHERE payment_id = $2 AND ($6::bigint <> 0 OR $7::bigint <> 0)
+           ), transition AS (
              INSERT INTO refund_transitions (refund_id, payment_id, brand_id, from_status, to_status,
                                              reserved_delta_cents, refunded_delta_cents, actor_type, actor_id, cause,
                                              occurred_at)
@@ -122,7 +123,6 @@ export async function recordTransition(
       JSON.stringify(eventData(to)),
     ],
   });
-  const [{ rows }] = await Promise.all([recorded, moved]);
   const [row] = rows;
   if (row === undefined) throw new Error('A transition was not recorded');
   return row.now;

@@ -57,14 +57,18 @@ const COLUMNS = `refund_id, payment_id, brand_id, customer_id, charge_id, amount
   owed_cents, resolved_at, resolution, resolution_reference, replaced_by, updated_at, submitted_at, recover_at,
   recover_attempts, observed_at`;
 
-/** The refund that Stripe knows by this id; its payment's lock, taken first, is what keeps it still (unique index). */
-export async function findByStripeId(tx: Queryable, stripeRefundId: string): Promise<Refund | undefined> {
+/** The refunds that Stripe, or we, know by these ids; their payment's lock keeps them still (unique index, primary key). */
+export async function findByNames(
+  tx: Queryable,
+  stripeRefundId: string,
+  refundId: string | null,
+): Promise<Refund[]> {
   const { rows } = await tx.query<Refund>({
-    name: 'refunds.by_stripe_id',
-    text: `SELECT ${COLUMNS} FROM refunds WHERE stripe_refund_id = $1`,
-    values: [stripeRefundId],
+    name: 'refunds.by_names',
+    text: `SELECT ${COLUMNS} FROM refunds WHERE stripe_refund_id = $1 OR refund_id = $2`,
+    values: [stripeRefundId, refundId],
   });
-  return rows[0];
+  return rows;
 }
 
 /** The refund of that id, under its payment's lock (primary key). */

@@ -28,6 +28,8 @@ export interface RefundObservation {
 export interface SettleOptions {
   /** What made us ask: an event's id, `backfill`, a request's id. */
   cause: string;
+  /** Nothing else is done in this transaction, so that it may be ended along with the last that is written. */
+  last?: boolean;
   /** Whoever asked for the refund is still waiting, and is told in the answer if it has ended without paying. */
   asker_waits?: boolean;
   /**
@@ -63,11 +65,11 @@ export async function findKnown(
   tx: Transaction,
   { stripe_refund_id, refund_id }: RefundObservation,
 ): Promise<Known> {
-  const [byStripeId, byOurId] = await Promise.all([
-    queries.findByStripeId(tx, stripe_refund_id),
-    refund_id === null ? undefined : queries.findById(tx, refund_id),
-  ]);
-  return { byStripeId, byOurId };
+  const found = await queries.findByNames(tx, stripe_refund_id, refund_id);
+  return {
+    byStripeId: found.find((refund) => refund.stripe_refund_id === stripe_refund_id),
+    byOurId: found.find((refund) => refund.refund_id === refund_id),
+  };
 }
 
 interface Known {
@@ -218,10 +220,12 @@ async function settleRefund(
     observed_at: observation.observed_at,
   };
   const moved = arrived || next.status !== known.status || next.counted_cents !== known.counted_cents;
-  // Where all is understood, amount, status and the step between them are agreed on, whatever stood against them before.
-  const agreed = understood
-    ? resolveAnomalies(tx, ['amount_changed', 'unknown_status', 'transition_not_allowed'], known.refund_id)
-    : undefined;
+  // Where all is understood, amount, status and the step between them are agreed on, whatever stood against them before;
+  // nothing did before it had arrived.
+  const agreed =
+    understood && !arrived
+      ? resolveAnomalies(tx, ['amount_changed', 'unknown_status', 'transition_not_allowed'], known.refund_id)
+      : undefined;
   if (!moved && saysNothingNew(known, next)) {
     // An answer that was asked for before this one, and arrives after it, is older even so.
     await Promise.all([agreed, queries.noteObserved(tx, known.refund_id, observation.observed_at)]);
@@ -243,6 +247,7 @@ async function settleRefund(
       ? resolveAnomalies(tx, ['refunds_exceed_captured'], next.refund_id)
       : undefined,
     raiseOverdraft(tx, payment, next, counted.missing_cents),
+    options.last === true ? tx.commit() : undefined,
   ]);
   return { settlement: 'moved', refund: next };
 }

@@ -117,7 +117,9 @@ export async function recordFound(
         findKnown(tx, observation),
       ]);
       if (payment === undefined) throw new Error('The payment of a refund is gone');
-      const options = { cause, overdraft: 'record', asker_waits } as const;
+      // Where it ends without paying there is more to do than to write it.
+      const last = observation.status === 'succeeded' || observation.status === 'pending';
+      const options = { cause, overdraft: 'record', asker_waits, last } as const;
       const settled = await settleKnown(tx, payment, known, observation, options);
       const found =
         settled.refund?.refund_id === refund.refund_id
