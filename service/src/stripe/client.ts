@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -45,6 +46,15 @@ export function createStripe(settings: StripeSettings): Stripe {
 
 type HttpClient = NonNullable<NonNullable<ConstructorParameters<typeof Stripe>[1]>['httpClient']>;
 
+const tooLateFrom_ms = new AsyncLocalStorage<number>();
+
+/**
+ * Nothing of what `work` sends leaves at or after a moment of this machine's clock (ms since 1970), not even what is repeated in
+ * here or by the SDK, which does so after a connection that was closed: the process may have been asleep in between.
+ */
+export const sendOnlyBefore = <T>(moment_ms: number, work: () => Promise<T>): Promise<T> =>
+  tooLateFrom_ms.run(moment_ms, work);
+
 /**
  * Repeats what was answered 429, after `Retry-After` where it is given, else after 0.25, 0.5, 1, 2, 4, 8 s with jitter.
  * The SDK repeats connection errors, 409 and 5xx, but never a 429. Such a request was not carried out, and the
@@ -55,6 +65,9 @@ export function patientWithRateLimits(inner: HttpClient, retries = RATE_LIMIT_RE
     getClientName: () => inner.getClientName(),
     async makeRequest(...request) {
       for (let attempt = 0; ; attempt += 1) {
+        if (Date.now() >= (tooLateFrom_ms.getStore() ?? Number.POSITIVE_INFINITY)) {
+          throw new Error('It is too late to send this');
+        }
         const answer = await inner.makeRequest(...request);
         if (answer.getStatusCode() !== 429 || attempt >= retries) return answer;
         const wait_ms = rateLimitWait(answer.getHeaders()['retry-after'], attempt);

@@ -19,6 +19,7 @@ import type {
 } from '../refunds/provider.ts';
 import { bringIn } from './apply.ts';
 import { type Answer, type AskDeps, ask, askForEverything, startAsking } from './ask.ts';
+import { sendOnlyBefore } from './client.ts';
 import { describeFailure } from './inbox.ts';
 import { observedRefund } from './translate.ts';
 
@@ -62,9 +63,8 @@ export function createProvider(deps: ProviderDeps): RefundProvider {
   const once = { timeout: timeout_ms, maxNetworkRetries: 0 };
 
   const send = async (order: RefundOrder, observed_at: Date): Promise<ProviderAnswer> => {
-    if (Date.now() >= order.send_before_ms) return { outcome: 'unknown' };
     const started = performance.now();
-    const answer = await create(order, observed_at);
+    const answer = await sendOnlyBefore(order.send_before_ms, () => create(order, observed_at));
     durations.observe({ outcome: answer.outcome }, (performance.now() - started) / 1_000);
     return answer;
   };
@@ -123,7 +123,7 @@ export function createProvider(deps: ProviderDeps): RefundProvider {
     async findRefund({ refund_id, payment }): Promise<ProviderLookup> {
       try {
         const context = await startAsking(deps);
-        for await (const refund of stripe.refunds.list({ limit: 100, ...namedBy(payment) })) {
+        for await (const refund of stripe.refunds.list({ limit: 100, ...namedBy(payment) }, once)) {
           if (refund.metadata?.refund_id === refund_id) {
             return { outcome: 'found', refund: observedRefund(refund, context) };
           }
