@@ -15,17 +15,21 @@ const ajv = formats.default(new Ajv2020({ strict: false, allErrors: true }));
 const compiled = new Map<string, ValidateFunction>();
 
 /**
- * Reads an answer and holds it to what `openapi.json` declares for `GET path` with that status and content type: everything that
+ * Reads an answer and holds it to what `openapi.json` declares for that path and method with that status and content type: everything that
  * is required, in its form, and no field beyond.
  *
  * @param path as the document writes it, e.g. `/v1/admin/refunds/{refund_id}`
  * @returns the body
  */
-export async function readDeclared<Body>(path: string, response: Response): Promise<Body> {
+export async function readDeclared<Body>(
+  path: string,
+  response: Response,
+  method: 'get' | 'post' = 'get',
+): Promise<Body> {
   const text = await response.text();
   const type = (response.headers.get('content-type') ?? '').replace(/;.*/, '');
-  const key = `${path} ${response.status} ${type}`;
-  const declared = document.paths[path]?.get?.responses[response.status]?.content?.[type];
+  const key = `${method} ${path} ${response.status} ${type}`;
+  const declared = document.paths[path]?.[method]?.responses[response.status]?.content?.[type];
   assert.ok(declared, `${key} is not declared: ${text}`);
   const validate = compiled.get(key) ?? ajv.compile(closed(declared.schema) as object);
   compiled.set(key, validate);
