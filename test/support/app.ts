@@ -11,9 +11,10 @@ import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
 import { createLog } from '../../service/src/log.ts';
+import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { takeTurns } from '../../service/src/refunds/turns.ts';
 import { createStripe } from '../../service/src/stripe/client.ts';
-import { createProvider } from '../../service/src/stripe/provider.ts';
+import { createProvider, type ProviderDeps } from '../../service/src/stripe/provider.ts';
 import { createTestDatabase } from './database.ts';
 
 /** The service's whole app on a port of its own, with a database of its own and a real issuer. */
@@ -40,12 +41,21 @@ const NOWHERE = 'http://127.0.0.1:1';
 export interface TestAppOptions extends Partial<AppDeps> {
   /** Where refunds are made. Without it Stripe cannot be reached. */
   standIn?: Pick<StripeStandIn, 'url'>;
-
+  /** How patient the sending of refunds is. */
+  sending?: Pick<ProviderDeps, 'timeout_ms' | 'breaks_after' | 'pause_ms'>;
+  /** Puts something between the app and where refunds are made. */
+  around?: (provider: RefundProvider) => RefundProvider;
   /** Adds routes before the app listens. */
   extend?: (app: FastifyInstance) => void;
 }
 
-export async function startTestApp({ extend, standIn, ...deps }: TestAppOptions = {}): Promise<TestApp> {
+export async function startTestApp({
+  extend,
+  standIn,
+  sending,
+  around = (provider) => provider,
+  ...deps
+}: TestAppOptions = {}): Promise<TestApp> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await createTestDatabase());
   const issuer = await startIssuer();
@@ -77,14 +87,17 @@ export async function startTestApp({ extend, standIn, ...deps }: TestAppOptions 
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
     stripe,
-    provider: createProvider({
-      pool,
-      stripe,
-      default_brand: 'default',
-      log,
-      registry: metrics,
-      timeout_ms: 2_000,
-    }),
+    provider: around(
+      createProvider({
+        pool,
+        stripe,
+        default_brand: 'default',
+        log,
+        registry: metrics,
+        timeout_ms: 2_000,
+        ...sending,
+      }),
+    ),
     turns: takeTurns(),
     approvalLimits: {},
     readsPerMinute: 1_000_000,

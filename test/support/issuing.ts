@@ -1,8 +1,12 @@
+import type Stripe from 'stripe';
 import { idOf } from '../../local/stripe/resources/charges.ts';
 import { createPaymentIntent } from '../../local/stripe/resources/payment_intents.ts';
 import { type StripeStandIn, type StripeStandInOptions, startStripe } from '../../local/stripe/server.ts';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
+import type { Refund } from '../../service/src/refunds/queries.ts';
+import type { SubmitDeps } from '../../service/src/refunds/submit.ts';
+import { takeTurns } from '../../service/src/refunds/turns.ts';
 import { createStripe } from '../../service/src/stripe/client.ts';
 import { createProvider } from '../../service/src/stripe/provider.ts';
 import { startTestApp, type TestApp, type TestAppOptions } from './app.ts';
@@ -15,6 +19,16 @@ export interface IssuingWorld extends TestApp {
   pay(options?: PayOptions): Promise<PaidCharge>;
   /** A caller: a service with these scopes, or a person of `local/issuer/people.ts`. */
   caller(who: { scope?: string; as?: string; brand?: string }): Promise<Caller>;
+  /** What another process of the service has, to recover with. */
+  deps: SubmitDeps;
+  /** The refunds that the stand-in has of a payment, the latest first. */
+  refundsAtStripe(paid: Pick<PaidCharge, 'payment_intent_id'>): Stripe.Refund[];
+  /** A refund as its row has it. */
+  row(refundId: string): Promise<Refund>;
+  /** Moves what counts time in a refund's row into the past, as if it had been asked for that much earlier; it is due now. */
+  age(refundId: string, by_s: number): Promise<void>;
+  /** Whoever holds an unanswered key is taken to be dead from now on. */
+  abandonKeys(): Promise<void>;
 }
 
 export interface PayOptions {
@@ -53,7 +67,11 @@ export interface AnswerBody {
 }
 
 export interface Caller {
-  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply<AnswerBody>>;
+  post<Body = AnswerBody>(
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Reply<Body>>;
   get<Body = AnswerBody>(path: string): Promise<Reply<Body>>;
 }
 
@@ -72,11 +90,35 @@ export async function startIssuing({ stripe, ...options }: IssuingOptions = {}):
     default_brand: 'default',
     log: app.app.log as never,
     registry: createMetrics(),
+    timeout_ms: 2_000,
+    ...options.sending,
   });
   const owned = stack.move();
   return {
     ...app,
     standIn,
+    deps: { pool: app.pool, provider: importer, turns: takeTurns(), log: app.app.log as never },
+    refundsAtStripe: ({ payment_intent_id }) =>
+      standIn.world.store
+        .list('refund', { where: { payment_intent: payment_intent_id }, created: {}, limit: 100 })
+        .map(({ body }) => body),
+    async row(refundId) {
+      const { rows } = await app.pool.query('SELECT * FROM refunds WHERE refund_id = $1', [refundId]);
+      return rows[0];
+    },
+    async age(refundId, by_s) {
+      await app.pool.query(
+        `UPDATE refunds SET submitted_at = submitted_at - make_interval(secs => $2),
+                            recover_at = least(recover_at, clock_timestamp()) - make_interval(secs => $2)
+         WHERE refund_id = $1`,
+        [refundId, by_s],
+      );
+    },
+    async abandonKeys() {
+      await app.pool.query(
+        `UPDATE idempotency_keys SET held_until = clock_timestamp() - interval '1 second' WHERE answered_at IS NULL`,
+      );
+    },
     async pay({ amount_cents = 10_000, currency = 'usd', customer_id = 'customer_1', payment_method } = {}) {
       const { intent } = createPaymentIntent(standIn.world, {
         amount: amount_cents,
