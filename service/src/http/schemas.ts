@@ -87,7 +87,7 @@ const ERRORS = {
   },
   404: {
     description: 'Not Found',
-    schema: ErrorBody,
+    schema: FieldErrorBody,
     example: {
       error: 'not_found',
       message: 'There is nothing here by that name, or it is not yours to see.',
