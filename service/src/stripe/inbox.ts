@@ -28,22 +28,83 @@ const SHELVED: Record<Shelved, string> = {
 };
 
 /**
- * Stores an event once, with its job where there is something to do, in one transaction. Twice the same event, at the
+ * Stores events once each, with a job where there is something to do, in one transaction. Twice the same event, at the
  * same moment even, is one row and one job.
  *
  * @param live whether our key is of live mode; undefined where it does not say so
+ * @returns what is said to each, in the order in which they were given
  */
+export async function receiveEvents(
+  pool: Pool,
+  heads: readonly EventHead[],
+  { live }: { live: boolean | undefined },
+): Promise<Receipt[]> {
+  const events = heads.map((head) => ({ event_id: newId('event'), ...head, ...sort(head, live) }));
+  const inOrder = [...events].sort((one, other) => (one.stripe_event_id < other.stripe_event_id ? -1 : 1));
+  const stored = new Set(await queries.insertEvents(pool, inOrder));
+  const known = events.filter(({ event_id }) => !stored.has(event_id));
+  const knownIds =
+    known.length === 0
+      ? new Map<string, string>()
+      : await queries.findEventIds(
+          pool,
+          known.map(({ stripe_event_id }) => stripe_event_id),
+        );
+  return events.map(({ event_id, stripe_event_id, status }) => {
+    if (stored.has(event_id)) return { event_id, status };
+    const knownId = knownIds.get(stripe_event_id);
+    if (knownId === undefined) throw new Error('An event that is stored already is gone');
+    return { event_id: knownId, status: 'duplicate' };
+  });
+}
+
+/** Stores one event. */
 export async function receiveEvent(
   pool: Pool,
   head: EventHead,
-  { live }: { live: boolean | undefined },
+  options: { live: boolean | undefined },
 ): Promise<Receipt> {
-  const { status, error } = sort(head, live);
-  const eventId = await queries.insertEvent(pool, { event_id: newId('event'), ...head, status, error });
-  if (eventId !== undefined) return { event_id: eventId, status };
-  const knownId = await queries.findEventId(pool, head.stripe_event_id);
-  if (knownId === undefined) throw new Error('An event that is stored already is gone');
-  return { event_id: knownId, status: 'duplicate' };
+  const [receipt] = await receiveEvents(pool, [head], options);
+  if (receipt === undefined) throw new Error('An event was stored without a receipt');
+  return receipt;
+}
+
+/** The most events that are stored in one transaction. */
+const TOGETHER = 100;
+
+/**
+ * Takes events one by one and stores those together that come while others are being stored: a commit that is waited for
+ * until it is on the disk is shared, so that ten at once cost what one does. Each is answered when its own is safe.
+ */
+export function startReceiving(
+  pool: Pool,
+  options: { live: boolean | undefined },
+): (head: EventHead) => Promise<Receipt> {
+  const waiting: { head: EventHead; promised: PromiseWithResolvers<Receipt> }[] = [];
+  let storing = false;
+  const store = async () => {
+    storing = true;
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, TOGETHER);
+      try {
+        const receipts = await receiveEvents(
+          pool,
+          batch.map(({ head }) => head),
+          options,
+        );
+        for (const [index, receipt] of receipts.entries()) batch[index]?.promised.resolve(receipt);
+      } catch (error) {
+        for (const { promised } of batch) promised.reject(error);
+      }
+    }
+    storing = false;
+  };
+  return (head) => {
+    const promised = Promise.withResolvers<Receipt>();
+    waiting.push({ head, promised });
+    if (!storing) void store();
+    return promised.promise;
+  };
 }
 
 function sort(

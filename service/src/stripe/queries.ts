@@ -35,52 +35,61 @@ export const MAX_ATTEMPTS = 25;
 export const PROCESS_EVENT = 'process_stripe_event';
 
 /**
- * Stores an event once and, if there is something to do, its job: one statement, so that there is never one without
- * the other. Undefined where it is stored already (unique stripe_event_id).
+ * Stores events once each and, where there is something to do, their jobs: one statement, so that there is never one without
+ * the other, and one commit for all of them. Returns our ids of those that were not stored yet (unique stripe_event_id).
+ * They have to come in the order of `stripe_event_id`, in which all others store theirs, or two would wait for each other.
  */
-export async function insertEvent(
+export async function insertEvents(
   db: Queryable,
-  event: Omit<InboxEvent, 'attempts'>,
-): Promise<string | undefined> {
+  events: readonly Omit<InboxEvent, 'attempts'>[],
+): Promise<string[]> {
+  const column = <Name extends keyof (typeof events)[number]>(name: Name) =>
+    events.map((event) => event[name]);
   const { rows } = await db.query<{ event_id: string }>({
     name: 'stripe_events.insert',
     text: `WITH stored AS (
              INSERT INTO stripe_events (event_id, stripe_event_id, event_type, object_type, object_id, livemode,
                                         stripe_account_id, status, error, stripe_created_at, received_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())
+             SELECT *, clock_timestamp()
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+                         $7::text[], $8::text[], $9::text[], $10::timestamptz[])
              ON CONFLICT (stripe_event_id) DO NOTHING
              RETURNING event_id, status
+           ), jobs AS (
+             SELECT array_agg(('${PROCESS_EVENT}', json_build_object('event_id', event_id), NULL, NULL,
+                               ${MAX_ATTEMPTS}, event_id, NULL, NULL)::graphile_worker.job_spec) AS specs
+             FROM stored WHERE status = 'received'
            )
            SELECT event_id,
-                  CASE WHEN status = 'received' THEN
-                    (graphile_worker.add_job('${PROCESS_EVENT}', json_build_object('event_id', event_id),
-                                             job_key => event_id, max_attempts => ${MAX_ATTEMPTS})).id
-                  END AS job_id
+                  (SELECT count(*) FROM jobs, LATERAL graphile_worker.add_jobs(specs) WHERE specs IS NOT NULL) AS jobs
            FROM stored`,
     values: [
-      event.event_id,
-      event.stripe_event_id,
-      event.event_type,
-      event.object_type,
-      event.object_id,
-      event.livemode,
-      event.stripe_account_id,
-      event.status,
-      event.error,
-      event.stripe_created_at,
+      column('event_id'),
+      column('stripe_event_id'),
+      column('event_type'),
+      column('object_type'),
+      column('object_id'),
+      column('livemode'),
+      column('stripe_account_id'),
+      column('status'),
+      column('error'),
+      column('stripe_created_at'),
     ],
   });
-  return rows[0]?.event_id;
+  return rows.map(({ event_id }) => event_id);
 }
 
-/** Our id of an event that is stored already (unique stripe_event_id). */
-export async function findEventId(db: Queryable, stripeEventId: string): Promise<string | undefined> {
-  const { rows } = await db.query<{ event_id: string }>({
-    name: 'stripe_events.by_stripe_id',
-    text: 'SELECT event_id FROM stripe_events WHERE stripe_event_id = $1',
-    values: [stripeEventId],
+/** Our ids of events that are stored already (unique stripe_event_id). */
+export async function findEventIds(
+  db: Queryable,
+  stripeEventIds: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ stripe_event_id: string; event_id: string }>({
+    name: 'stripe_events.by_stripe_ids',
+    text: 'SELECT stripe_event_id, event_id FROM stripe_events WHERE stripe_event_id = ANY($1)',
+    values: [stripeEventIds],
   });
-  return rows[0]?.event_id;
+  return new Map(rows.map(({ stripe_event_id, event_id }) => [stripe_event_id, event_id]));
 }
 
 const EVENT = `event_id, stripe_event_id, event_type, object_type, object_id, livemode, stripe_account_id, status,

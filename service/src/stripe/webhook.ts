@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import type { Pool } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import { errorResponses, json } from '../http/schemas.ts';
-import { readEventHead, receiveEvent } from './inbox.ts';
+import { readEventHead, startReceiving } from './inbox.ts';
 
 export interface WebhookDeps {
   pool: Pool;
@@ -41,6 +41,7 @@ const example = {
  * status makes Stripe deliver again for three days and then switch the endpoint off.
  */
 export function webhookRoutes(parent: FastifyInstance, { pool, secrets, live }: WebhookDeps): void {
+  const receive = startReceiving(pool, { live });
   parent.register(async (app) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -67,7 +68,7 @@ export function webhookRoutes(parent: FastifyInstance, { pool, secrets, live }: 
         if (head === null) {
           throw new ServiceError('malformed', { message: 'The body is not an event of Stripe.' });
         }
-        const receipt = await receiveEvent(pool, head, { live });
+        const receipt = await receive(head);
         return {
           event_id: receipt.event_id,
           stripe_event_id: head.stripe_event_id,
