@@ -3,6 +3,7 @@ import { endUnsent, requireRefund } from './approve.ts';
 import { recordChange } from './history.ts';
 import { type Caller, causeOf, type IssueDeps, unreachable } from './issue.ts';
 import * as queries from './queries.ts';
+import { endSentence } from './refusals.ts';
 import { readAgain, recordFound, withLockedPayment } from './submit.ts';
 
 /**
@@ -39,7 +40,7 @@ export async function cancelRefund(
       // What was to be put right by this refund is owed again.
       return await recordFound(deps, refund, answer.refund, { ...causeOf(caller), asker_waits: !standsIn });
     case 'refused':
-      throw refuse(refund, `Stripe does not cancel the refund: ${answer.refusal.message}`);
+      throw refuse(refund, endSentence(`Stripe does not cancel the refund: ${answer.refusal.message}`));
     case 'unknown':
       // Asked for again, it is canceled then, or found to be.
       throw unreachable();

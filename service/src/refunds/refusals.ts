@@ -45,10 +45,13 @@ const FAILURES: Record<string, string> = {
 /** A sentence on why a refund that has ended did not pay. */
 export function explainFailure({ status, failure_reason, failure_message }: RefundEnd): string {
   if (status === 'canceled') return 'The refund was canceled before the money was sent.';
-  if (failure_message !== null) return `Stripe refused the refund: ${failure_message}`;
+  if (failure_message !== null) return endSentence(`Stripe refused the refund: ${failure_message}`);
   const why = failure_reason === null ? undefined : FAILURES[failure_reason];
   return `The refund failed: ${why ?? 'Stripe does not say why'}.`;
 }
+
+/** Stripe's own words come with a full stop or without. */
+export const endSentence = (words: string) => (/[.!?]$/.test(words) ? words : `${words}.`);
 
 type RefundEnd = Pick<Refund, 'status' | 'failure_reason' | 'failure_message'>;
 

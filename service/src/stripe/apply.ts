@@ -33,7 +33,8 @@ export async function bringIn(
 
   const everything = await askForEverything(deps, finding);
   if (typeof everything === 'string') return everything;
-  const whole = { ...everything, disputes: finding.disputes, invoice: finding.invoice };
+  const disputes = [...everything.disputes, ...finding.disputes];
+  const whole = { ...everything, disputes, invoice: finding.invoice };
   return await withTransaction(deps.pool, async (tx) => {
     const applied = await applyFinding(tx, whole, { cause, overdraft: 'record' });
     if (typeof applied === 'string') throw new Error('An overdraft that is to be recorded was refused');

@@ -102,7 +102,7 @@ export async function ask(deps: AskDeps, type: ObjectType, id: string): Promise<
 }
 
 /**
- * Asks for a payment again and for every refund of it: for when one of them does not fit what the books say. A refund that
+ * Asks for a payment again, for every refund of it and for what it is disputed by: for when one of them does not fit what the books say. A refund that
  * was told of a moment ago and is not in Stripe's list yet is taken as it was told.
  */
 export async function askForEverything(
@@ -120,6 +120,12 @@ export async function askForEverything(
   })) {
     refunds.push(refund);
   }
+  const disputes: DisputeObservation[] = [];
+  if (payment.charge.disputed) {
+    for await (const dispute of stripe.disputes.list({ limit: 100, charge: payment.charge.id })) {
+      disputes.push(observedDispute(dispute, context));
+    }
+  }
   const listed = new Set(refunds.map(({ id }) => id));
   return {
     payment: observedPayment(payment, context),
@@ -128,7 +134,7 @@ export async function askForEverything(
       .map((refund) => observedRefund(refund, context))
       .concat(told.filter(({ stripe_refund_id }) => !listed.has(stripe_refund_id)))
       .sort(givingBackFirstThenOldest),
-    disputes: [],
+    disputes,
     invoice: null,
   };
 }
