@@ -103,6 +103,7 @@ async function startRun(pool: Pool, { tasks, concurrency, log }: JobQueueOptions
     events,
     logger: queueLogger(log),
     // Without a batch, a job whose end cannot be told to the database is an unhandled rejection, which ends the process.
+    // No local queue (0.17.3): what it has fetched and cannot give back, when the database goes, ends the process too.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
   });
   const settled = runner.promise.catch(() => {});
