@@ -18,6 +18,7 @@ export interface Config {
   cursor_secrets: string[];
   default_brand: string;
   approval_limits: ApprovalLimits;
+  event_retention_days: number;
   rate_limit_reads_per_minute: number;
   rate_limit_writes_per_minute: number;
   role: Role;
@@ -191,6 +192,13 @@ const SETTINGS = {
       'Up to how much (smallest unit) a `service`, an `agent` or an `approver` refunds without somebody else’s approval, e.g. `agent:eur=10000`. A role that is named needs approval in every currency that is not; one that is not named never does. The table `approval_limits` goes before it.',
     read: approvalLimits,
   },
+  EVENT_RETENTION_DAYS: {
+    type: 'number',
+    fallback: '90',
+    meaning:
+      'How long events of Stripe’s that are done with are kept, 35 days or more: Stripe sends and lists them for up to 30, and what is kept is known as a duplicate.',
+    read: whole(35, 36_500),
+  },
   RATE_LIMIT_READS_PER_MINUTE: {
     type: 'number',
     fallback: '1000',
@@ -299,6 +307,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ],
     default_brand: value('DEFAULT_BRAND'),
     approval_limits: optional('APPROVAL_LIMITS') ?? {},
+    event_retention_days: value('EVENT_RETENTION_DAYS'),
     rate_limit_reads_per_minute: value('RATE_LIMIT_READS_PER_MINUTE'),
     rate_limit_writes_per_minute: value('RATE_LIMIT_WRITES_PER_MINUTE'),
     role: value('ROLE'),

@@ -77,6 +77,7 @@ async function main(): Promise<void> {
       default_brand: config.default_brand,
       connectionString: config.database_url,
       live: isLiveKey(config.stripe_api_key),
+      event_retention_days: config.event_retention_days,
       registry: metrics,
     });
     running.defer(() => worker.stop());

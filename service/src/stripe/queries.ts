@@ -164,6 +164,27 @@ export async function concludeEvent(
   });
 }
 
+/**
+ * Forgets events that were done with and received so long ago, the oldest first, so many at a time
+ * (stripe_events_by_status). Those on the shelf and those that have failed stay. Returns how many.
+ */
+export async function pruneEvents(db: Queryable, olderThan_days: number, limit: number): Promise<number> {
+  const { rowCount } = await db.query({
+    name: 'stripe_events.prune',
+    text: `DELETE FROM stripe_events WHERE event_id IN (
+             SELECT event_id FROM unnest(ARRAY['processed', 'ignored']) AS done (status)
+             CROSS JOIN LATERAL (
+               SELECT event_id FROM stripe_events
+               WHERE stripe_events.status = done.status
+                 AND received_at < clock_timestamp() - make_interval(days => $1)
+               ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED
+             ) old
+           )`,
+    values: [olderThan_days, limit],
+  });
+  return rowCount ?? 0;
+}
+
 export interface InboxDepth {
   status: 'received' | 'unmatched' | 'failed';
   events: number;

@@ -5,7 +5,7 @@ import { describeFailure, type InboxDeps, processEvent } from './inbox.ts';
 import { releaseAbandonedJobs } from './job-queries.ts';
 import { startJobQueue } from './job-queue.ts';
 import { measureInbox } from './metrics.ts';
-import { enqueueForgotten, PROCESS_EVENT } from './queries.ts';
+import { enqueueForgotten, PROCESS_EVENT, pruneEvents } from './queries.ts';
 
 export interface WorkerDeps extends InboxDeps {
   /** For the job queue's own connections: one to listen and one for each job under way. */
@@ -13,6 +13,8 @@ export interface WorkerDeps extends InboxDeps {
   log: Log;
   /** Jobs under way at once. */
   concurrency?: number;
+  /** How long events that are done with are kept. */
+  event_retention_days?: number;
   /** Where the worker counts what it does, and shows how deep the inbox is. */
   registry?: Registry;
 }
@@ -26,6 +28,12 @@ const CONCURRENCY = 8;
 const SWEEP_INTERVAL_ms = 30_000;
 /** Longer than any event takes: every request to Stripe is bounded, and so is every statement. */
 const ABANDONED_AFTER_s = 300;
+
+/** Also what Stripe's own list of events has (30 days) must be known as a duplicate for as long as it may be sent again. */
+const RETENTION_days = 90;
+const PRUNE_INTERVAL_ms = 24 * 3_600_000;
+/** Events forgotten in one statement: short, so that nobody beside it waits. */
+const PRUNE_BATCH = 1_000;
 
 /** Works through the inbox, beside any number of others, until stopped. */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
@@ -68,6 +76,22 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       log.warn({ failure: describeFailure(error) }, 'could not look for what was left behind');
     }
   };
+  const prune = async () => {
+    try {
+      let pruned = 0;
+      for (let batch = PRUNE_BATCH; batch >= PRUNE_BATCH && !stopping; pruned += batch)
+        batch = await pruneEvents(pool, deps.event_retention_days ?? RETENTION_days, PRUNE_BATCH);
+      if (pruned > 0) log.info({ pruned }, 'forgot old events');
+    } catch (error) {
+      log.warn({ failure: describeFailure(error) }, 'could not forget old events');
+    }
+  };
+  let stopping = false;
+  let pruning = prune();
+  const pruneTimer = setInterval(() => {
+    pruning = pruning.then(prune);
+  }, PRUNE_INTERVAL_ms);
+  pruneTimer.unref();
   let sweeping = sweep();
   const timer = setInterval(() => {
     sweeping = sweeping.then(sweep);
@@ -76,8 +100,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
   return {
     async stop() {
+      stopping = true;
       clearInterval(timer);
-      await sweeping;
+      clearInterval(pruneTimer);
+      await Promise.all([sweeping, pruning]);
       await queue.stop();
     },
   };
