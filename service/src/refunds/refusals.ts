@@ -24,29 +24,33 @@ export function refuseAmount(payment: Payment, amountCents: number): ServiceErro
 }
 
 /** What the provider's refusals mean to a caller; any other is the provider's affair. */
-const MEANINGS: Record<string, ErrorName> = {
-  charge_already_refunded: 'conflict',
-  amount_too_large: 'conflict',
-  charge_disputed: 'precondition_failed',
-  charge_not_refundable: 'precondition_failed',
-};
+const MEANINGS: ReadonlyMap<string, ErrorName> = new Map(
+  Object.entries({
+    charge_already_refunded: 'conflict',
+    amount_too_large: 'conflict',
+    charge_disputed: 'precondition_failed',
+    charge_not_refundable: 'precondition_failed',
+  } as const),
+);
 
 /** Why a refund failed, as Stripe names it, for a person (Stripe, "Refund object", failure_reason). */
-const FAILURES: Record<string, string> = {
-  lost_or_stolen_card: 'the card was reported lost or stolen',
-  expired_or_canceled_card: 'the card has expired or was canceled',
-  charge_for_pending_refund_disputed: 'the customer disputed the payment while the refund was on its way',
-  insufficient_funds: 'the balance at Stripe did not suffice',
-  declined: "the customer's bank declined it",
-  merchant_request: 'it was called back',
-  never_reached_provider: 'it never reached Stripe, and nothing was sent',
-};
+const FAILURES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    lost_or_stolen_card: 'the card was reported lost or stolen',
+    expired_or_canceled_card: 'the card has expired or was canceled',
+    charge_for_pending_refund_disputed: 'the customer disputed the payment while the refund was on its way',
+    insufficient_funds: 'the balance at Stripe did not suffice',
+    declined: "the customer's bank declined it",
+    merchant_request: 'it was called back',
+    never_reached_provider: 'it never reached Stripe, and nothing was sent',
+  }),
+);
 
 /** A sentence on why a refund that has ended did not pay. */
 export function explainFailure({ status, failure_reason, failure_message }: RefundEnd): string {
   if (status === 'canceled') return 'The refund was canceled before the money was sent.';
   if (failure_message !== null) return endSentence(`Stripe refused the refund: ${failure_message}`);
-  const why = failure_reason === null ? undefined : FAILURES[failure_reason];
+  const why = failure_reason === null ? undefined : FAILURES.get(failure_reason);
   return `The refund failed: ${why ?? 'Stripe does not say why'}.`;
 }
 
@@ -58,7 +62,7 @@ type RefundEnd = Pick<Refund, 'status' | 'failure_reason' | 'failure_message'>;
 /** A refund that has failed before its caller was answered: the answer is why. */
 export function refuseFailed(refund: Refund): void {
   if (refund.status !== 'failed') return;
-  throw new ServiceError(MEANINGS[refund.failure_reason ?? ''] ?? 'upstream_failed', {
+  throw new ServiceError(MEANINGS.get(refund.failure_reason ?? '') ?? 'upstream_failed', {
     message: explainFailure(refund),
     facts: { refund_id: refund.refund_id },
   });
