@@ -336,7 +336,7 @@ export async function takeDue(db: Queryable, limit: number): Promise<UnknownRefu
            SET recover_attempts = recover_attempts + 1,
                recover_at = clock_timestamp() + make_interval(secs => least(600, 5 * 2 ^ least(recover_attempts, 10)))
            WHERE refund_id IN (
-             SELECT refund_id FROM refunds WHERE recover_at <= clock_timestamp()
+             SELECT refund_id FROM refunds WHERE recover_at <= statement_timestamp()
              ORDER BY recover_at LIMIT $1 FOR UPDATE SKIP LOCKED
            )
            RETURNING ${COLUMNS}, ${KEY_AGE}`,
