@@ -85,6 +85,10 @@ export async function settleKnown(
   observation: RefundObservation,
   options: SettleOptions,
 ): Promise<{ settlement: Settlement; refund?: queries.Refund }> {
+  if (byStripeId !== undefined && byOurId !== undefined && byStripeId.refund_id !== byOurId.refund_id) {
+    // Imported before it named us: one refund at Stripe stands here twice, which only a person can put right.
+    await raiseContradiction(tx, payment, byOurId, observation);
+  }
   const known = byStripeId ?? (await refuseContradiction(tx, payment, byOurId, observation));
   return known === undefined
     ? { settlement: await importRefund(tx, payment, observation, options) }
@@ -100,17 +104,27 @@ async function refuseContradiction(
   tx: Transaction,
   payment: Payment,
   ours: queries.Refund | undefined,
-  { stripe_refund_id, amount_cents }: RefundObservation,
+  observation: RefundObservation,
 ): Promise<queries.Refund | undefined> {
   if (ours === undefined) return undefined;
   if (
     ours.status === 'pending' &&
     ours.stripe_refund_id === null &&
     ours.payment_id === payment.payment_id &&
-    ours.amount_cents === amount_cents
+    ours.amount_cents === observation.amount_cents
   ) {
     return ours;
   }
+  await raiseContradiction(tx, payment, ours, observation);
+  return undefined;
+}
+
+async function raiseContradiction(
+  tx: Transaction,
+  payment: Payment,
+  ours: queries.Refund,
+  { stripe_refund_id, amount_cents }: RefundObservation,
+): Promise<void> {
   await raiseAnomaly(tx, {
     kind: 'metadata_contradicts',
     brand_id: payment.brand_id,
@@ -118,7 +132,6 @@ async function refuseContradiction(
     entity_id: payment.payment_id,
     details: { stripe_refund_id, refund_id: ours.refund_id, amount_cents, status: ours.status },
   });
-  return undefined;
 }
 
 async function importRefund(

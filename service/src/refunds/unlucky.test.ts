@@ -6,6 +6,7 @@ import {
   cancelRefund as cancelAtStripe,
   createRefund,
   failRefund,
+  updateRefund,
 } from '../../../local/stripe/resources/refunds.ts';
 import { TEST_KEY } from '../../../local/stripe/testing.ts';
 import { type IssuingWorld, type PaidCharge, startIssuing } from '../../../test/support/issuing.ts';
@@ -323,4 +324,32 @@ test("what Stripe's key repeats is no newer than its first use, and undoes nothi
     body.refund_id,
   );
   assert.equal(contradictions, 0);
+});
+
+test('a refund at Stripe that stands in the books twice, as one of ours and as imported, is shown to a person', async () => {
+  const paid = await world.pay();
+  const { body } = await issue(
+    deps({
+      createRefund: async (...order) => {
+        await provider.createRefund(...order);
+        return { outcome: 'unknown' };
+      },
+    }),
+    { payment_id: paid.payment_id, amount_cents: 500 },
+    person('ann'),
+  );
+  const [made] = refundsAtStripe(paid);
+  const name = (refund_id: string) =>
+    updateRefund(world.standIn.world, String(made?.body.id), { metadata: { refund_id } });
+  // Imported by somebody who does not see whose it is, such as an older version of this service.
+  name('');
+  await refresh(paid);
+  name(body.refund_id);
+  await world.pool.query('UPDATE refunds SET recover_at = now() WHERE refund_id = $1', [body.refund_id]);
+  await recoverDue(deps());
+  const { kinds } = await read<{ kinds: string[] }>(
+    'SELECT array_agg(kind) AS kinds FROM anomalies WHERE entity_id = $1',
+    paid.payment_id,
+  );
+  assert.deepEqual(kinds, ['metadata_contradicts']);
 });
