@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import pino from 'pino';
 import { createRefund, failRefund } from '../../../local/stripe/resources/refunds.ts';
+import { createWebhookEndpoint } from '../../../local/stripe/resources/webhook_endpoints.ts';
+import { TEST_KEY } from '../../../local/stripe/testing.ts';
+import { advanceClock } from '../../../local/stripe/time.ts';
 import { countTraces } from '../../../test/support/books.ts';
 import {
   type AnswerBody,
@@ -8,6 +12,9 @@ import {
   type IssuingWorld,
   startIssuing,
 } from '../../../test/support/issuing.ts';
+import { createStripe } from '../stripe/client.ts';
+import { until } from '../stripe/test-world.ts';
+import { startWorker } from '../stripe/worker.ts';
 
 let world: IssuingWorld;
 let agent: Caller;
@@ -72,6 +79,33 @@ test('a refund that fails late needs attention, with what is owed and why, until
   );
   assert.match(JSON.stringify(rows), /refund\.resolved\.v1/);
   assert.doesNotMatch(JSON.stringify(rows) + world.logged(), /0815/);
+});
+
+test('a refund that Stripe tells of as failed two minutes after it had succeeded needs attention without anybody asking', async (context) => {
+  const secret = 'whsec_test';
+  createWebhookEndpoint(world.standIn.world, {
+    url: `${world.url}/v1/webhooks/stripe`,
+    enabled_events: ['*'],
+    secret,
+  });
+  const worker = await startWorker({
+    pool: world.pool,
+    stripe: createStripe({ api_key: TEST_KEY, api_base: world.standIn.url }),
+    default_brand: 'default',
+    connectionString: String(world.pool.options.connectionString),
+    log: pino({ level: 'silent' }),
+  });
+  context.after(() => worker.stop());
+  const { payment_id } = await world.pay();
+  const issued = await refund(payment_id, 6_603);
+  assert.equal(issued.status, 'succeeded');
+  advanceClock(world.standIn.world, 150);
+  await until(async () => (await needing(payment_id)).length === 1);
+  const { body } = await service.get<Detail>(`/v1/admin/refunds/${issued.refund_id}`);
+  assert.deepEqual(body.attention, {
+    owed_cents: 6_603,
+    message: 'The refund failed: the card has expired or was canceled.',
+  });
 });
 
 test('what failed before its caller was answered is owed to nobody: they were told', async () => {
