@@ -27,10 +27,11 @@ before(async () => {
   );
   await pool.query(
     `INSERT INTO refunds (refund_id, payment_id, brand_id, customer_id, charge_id, amount_cents, currency, status,
-                          counted_cents, reason, origin, stripe_refund_id, created_at, updated_at)
+                          counted_cents, reason, origin, stripe_refund_id, created_at, updated_at, observed_at, owed_cents)
      SELECT 'refund_' || lpad(n::text, 8, '0'), payment_id, brand_id, customer_id, stripe_charge_id, 100 + n % 900, 'usd',
             CASE WHEN n % 20 = 0 THEN 'failed' ELSE 'succeeded' END, CASE WHEN n % 20 = 0 THEN 0 ELSE 100 + n % 900 END,
-            CASE n % 3 WHEN 0 THEN 'duplicate' WHEN 1 THEN 'requested_by_customer' END, 'external', 're_' || n, t, t
+            CASE n % 3 WHEN 0 THEN 'duplicate' WHEN 1 THEN 'requested_by_customer' END, 'external', 're_' || n, t, t, t,
+            CASE WHEN n % 400 = 0 THEN 100 ELSE 0 END
      FROM generate_series(1, $1::int) AS n
      JOIN payments ON payment_id = 'payment_' || lpad((1 + n % $2)::text, 8, '0'),
      LATERAL (SELECT timestamptz '2026-02-01Z' + n * interval '10 seconds' AS t) AS at`,
@@ -129,6 +130,15 @@ for (const filters of [
     assert.ok(blocks < 1_000, `${blocks} blocks`);
   });
 }
+
+test('what needs attention is found by an index of nothing else, in the order of the list', async () => {
+  const { nodes, blocks } = await costOf({ needs_attention: true }, undefined);
+  assert.deepEqual(
+    nodes.map((node) => node['Index Name'] ?? node['Node Type']),
+    ['Limit', 'refunds_needing_attention'],
+  );
+  assert.ok(blocks < 100, `${blocks} blocks`);
+});
 
 test('pages follow one another without a gap or a repetition, also where many rows share one moment', async () => {
   await pool.query(
