@@ -31,7 +31,7 @@ export interface IssuingWorld extends TestApp {
   abandonKeys(): Promise<void>;
 }
 
-export interface PayOptions {
+interface PayOptions {
   amount_cents?: number;
   currency?: string;
   customer_id?: string;

@@ -48,7 +48,6 @@ for (const kind of [
   'error_500_after',
   'reset_before',
   'reset_after',
-  'rate_limit_429',
 ] as const) {
   test(`after ${kind} the caller is told that it is not known yet, and recovery ends it as exactly one refund`, async () => {
     const lost = await lose(kind);
