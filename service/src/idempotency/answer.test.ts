@@ -258,6 +258,10 @@ test('keys hold for every operation: approve, reject, cancel, sync and resolve a
     const before = await countTraces(world.pool);
     const again = await caller.post(`/v1/admin/refunds/${path}`, body, key);
     assert.deepEqual([again.status, again.text], [200, first.text]);
+    // Also where it was done, and whoever did it died before it could say so.
+    await forgetAnswers();
+    const late = await caller.post(`/v1/admin/refunds/${path}`, body, key);
+    assert.deepEqual([late.status, late.text], [200, first.text]);
     assert.deepEqual(await countTraces(world.pool), before);
   }
 });
