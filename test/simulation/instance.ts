@@ -1,0 +1,196 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { Logger, runOnce, type TaskList } from 'graphile-worker';
+import Stripe from 'stripe';
+import { TEST_KEY } from '../../local/stripe/testing.ts';
+import { type AppDeps, buildApp } from '../../service/src/app.ts';
+import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { createMetrics } from '../../service/src/health/metrics.ts';
+import type { Probe } from '../../service/src/health/probes.ts';
+import { createLog } from '../../service/src/log.ts';
+import type { RefundProvider } from '../../service/src/refunds/provider.ts';
+import { recoverDue } from '../../service/src/refunds/recover.ts';
+import { type Turns, takeTurns } from '../../service/src/refunds/turns.ts';
+import { backfill } from '../../service/src/stripe/backfill.ts';
+import { patientWithRateLimits } from '../../service/src/stripe/client.ts';
+import { processEvent } from '../../service/src/stripe/inbox.ts';
+import { releaseAbandonedJobs } from '../../service/src/stripe/job-queries.ts';
+import { createProvider } from '../../service/src/stripe/provider.ts';
+import { enqueueForgotten, PROCESS_EVENT } from '../../service/src/stripe/queries.ts';
+import { type Clock, fly, flying } from './flight.ts';
+import { createLifeline, type Lifeline } from './lifeline.ts';
+import { APPROVAL_LIMITS, issuer } from './people.ts';
+
+export type HttpClient = NonNullable<NonNullable<ConstructorParameters<typeof Stripe>[1]>['httpClient']>;
+
+/** What an instance finds around it. */
+export interface Surroundings {
+  databaseUrl: string;
+  stripe: { host: string; port: number; http: HttpClient };
+  webhookSecret: string;
+  clock: Clock;
+  /** What an instance says of errors, for the history. */
+  complain(line: string): void;
+}
+
+/** A process of the service, API and worker in one, which can die at any use of the world outside. */
+export interface Instance {
+  life: Lifeline;
+  /** A request; its connection is closed where the instance dies. */
+  serve(request: IncomingMessage, response: ServerResponse): void;
+  /** Works through the inbox until nothing is due, as the job queue does. */
+  workInbox(): Promise<void>;
+  /** Asks for what is due to be asked about; resolves with how much that was. */
+  recover(): Promise<number>;
+  /** Brings in whatever Stripe has. */
+  reconcile(): Promise<void>;
+  /** Whether its routes hang on work that died with it. */
+  isStuck(): boolean;
+  close(): Promise<void>;
+}
+
+/** Short enough that a schedule with time-outs is not a long one. */
+const STRIPE_TIMEOUT_ms = 120;
+const PAUSE_ms = 40;
+const ABANDONED_AFTER_s = 300;
+const pass: Probe = { check: () => ({ status: 'pass' }), stop() {} };
+const quiet = new Logger(() => () => {});
+
+/** What holds an instance's state; each one has its own. */
+interface Organs {
+  pool: Pool;
+  stripe: Stripe;
+  provider: RefundProvider;
+  turns: Turns;
+}
+
+/**
+ * The routes, compiled: a tenth of a second's work, and without state of their own, but for webhooks that are being stored. They
+ * are kept when an instance dies, and used by the next one; each request reaches the organs of the instance that it came to.
+ */
+export async function buildRoutes({ webhookSecret, complain }: Surroundings): Promise<FastifyInstance> {
+  const mine = () => flying() as Organs;
+  const pool = {
+    connect: () => mine().pool.connect(),
+    query: (...query: Parameters<Pool['query']>) => mine().pool.query(...query),
+  } as unknown as Pool;
+  const provider: RefundProvider = {
+    name: 'stripe',
+    pausedFor_ms: () => mine().provider.pausedFor_ms(),
+    createRefund: (...order) => mine().provider.createRefund(...order),
+    findRefund: (...order) => mine().provider.findRefund(...order),
+    cancelRefund: (...order) => mine().provider.cancelRefund(...order),
+    bringInCharge: (...charge) => mine().provider.bringInCharge(...charge),
+    refreshPayment: (...payment) => mine().provider.refreshPayment(...payment),
+    refreshRefund: (...refund) => mine().provider.refreshRefund(...refund),
+  };
+  const turns: Turns = (payment, work) => mine().turns(payment, work);
+  const deps: AppDeps = {
+    pool,
+    issuer,
+    log: createLog({ level: 'error', role: 'all' }, { write: complain }),
+    metrics: createMetrics(),
+    probes: { issuer: pass, stripe: pass },
+    webhook: { secrets: [webhookSecret], live: false },
+    cursorSecrets: ['a secret for cursors'],
+    defaultBrand: 'default',
+    stripe: new Stripe(TEST_KEY),
+    provider,
+    turns,
+    approvalLimits: APPROVAL_LIMITS,
+    readsPerMinute: 1_000_000_000,
+    writesPerMinute: 1_000_000_000,
+    api: true,
+  };
+  const app = await buildApp(deps);
+  await app.ready();
+  return app;
+}
+
+export function startInstance(app: FastifyInstance, surroundings: Surroundings): Instance {
+  const { databaseUrl, clock, stripe: there, complain } = surroundings;
+  const life = createLifeline();
+  const connect = (options: { max: number; pipeline: boolean; applicationName: string }): Pool => {
+    const pool = createPool({ connectionString: databaseUrl, onError: () => {}, ...options });
+    // An idle connection needs no timer, and one of a dead instance must not wake up.
+    Object.assign(pool.options, { stream: () => life.socket(), idleTimeoutMillis: 0, query_timeout: 0 });
+    pool.on('connect', (client) => client.on('error', () => {}));
+    return pool;
+  };
+  const pool = connect({ max: 4, pipeline: true, applicationName: 'payments' });
+  const jobs = connect({ max: 2, pipeline: false, applicationName: 'payments jobs' });
+  const log = createLog({ level: 'error', role: 'all' }, { write: complain });
+  const http = life.http(there.http);
+  const connectStripe = (retries: number) =>
+    new Stripe(TEST_KEY, {
+      host: there.host,
+      port: there.port,
+      protocol: 'http',
+      timeout: STRIPE_TIMEOUT_ms,
+      maxNetworkRetries: 0,
+      telemetry: false,
+      httpClient: patientWithRateLimits(http, retries),
+    });
+  const stripe = connectStripe(0);
+  const provider = createProvider({
+    pool,
+    stripe: connectStripe(1),
+    default_brand: 'default',
+    log,
+    registry: createMetrics(),
+    timeout_ms: STRIPE_TIMEOUT_ms,
+    pause_ms: PAUSE_ms,
+  });
+  const organs: Organs = { pool, stripe, provider, turns: takeTurns() };
+  const deps = { ...organs, default_brand: 'default', live: false, log };
+  let receiving = 0;
+
+  /** What it does, until it is done or the instance dies. */
+  const live = <T>(work: () => Promise<T>): Promise<T | undefined> =>
+    new Promise((resolve, reject) => {
+      const callOff = life.onDeath(() => resolve(undefined));
+      fly(organs, clock, work)
+        .then((result) => life.use(() => resolve(result)), reject)
+        .finally(callOff);
+    });
+  const tasks: TaskList = {
+    [PROCESS_EVENT]: async (payload, { job }) => {
+      const { event_id } = payload as { event_id: string };
+      await processEvent(deps, event_id, { number: job.attempts, last: job.attempts >= job.max_attempts });
+    },
+  };
+
+  return {
+    life,
+    serve(request, response) {
+      receiving += 1;
+      const callOff = life.onDeath(() => request.socket.destroy());
+      response.once('close', () => {
+        if (life.alive()) receiving -= 1;
+        callOff();
+      });
+      // The answer leaves by the lifeline too.
+      const end = response.end.bind(response) as (...rest: unknown[]) => ServerResponse;
+      response.end = ((...rest: unknown[]) => {
+        life.use(() => end(...rest));
+        return response;
+      }) as typeof response.end;
+      fly(organs, clock, () => app.routing(request, response));
+    },
+    async workInbox() {
+      await live(async () => {
+        await releaseAbandonedJobs(pool, ABANDONED_AFTER_s);
+        await enqueueForgotten(pool, ABANDONED_AFTER_s);
+        await runOnce({ pgPool: jobs, taskList: tasks, logger: quiet, noHandleSignals: true });
+      });
+    },
+    recover: async () => (await live(() => recoverDue(deps))) ?? 0,
+    async reconcile() {
+      await live(() => backfill(deps, { since: new Date(0), concurrency: 2 }));
+    },
+    isStuck: () => receiving > 0,
+    async close() {
+      await Promise.all([pool.end(), jobs.end()]);
+    },
+  };
+}
