@@ -31,7 +31,7 @@ export class Service extends Program {
 /** A service's settings: any free port, these neighbours. */
 export function settingsOf(neighbours: {
   databaseUrl: string;
-  standIn: StripeStandIn;
+  standIn: Pick<StripeStandIn, 'url'>;
   issuer: Issuer;
   webhookSecret?: string;
 }): Record<string, string> {

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Registry } from 'prom-client';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import { ServiceError } from '../errors.ts';
@@ -17,7 +18,8 @@ import { readIdempotencyKey } from '../idempotency/key.ts';
 import { approveRefund, rejectRefund } from './approve.ts';
 import { cancelRefund } from './cancel.ts';
 import { readRefund } from './detail.ts';
-import { type Caller, type IssueDeps, issueRefund } from './issue.ts';
+import { type Caller, type IssueCommand, type IssueDeps, issueRefund } from './issue.ts';
+import { measureOwnPart } from './own-part.ts';
 import type { Refund } from './queries.ts';
 import { resolveRefund } from './resolve.ts';
 import {
@@ -42,7 +44,15 @@ const callerOf = (request: FastifyRequest): Caller => ({
 const issueErrors = { ...guardedErrors, ...changeErrors, ...errorResponses(502) };
 
 /** Everything that issues refunds or decides about them. */
-export function refundCommands(deps: IssueDeps): RoomRoutes {
+export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRoutes {
+  const measured = measureOwnPart(deps.metrics);
+  const issue = (response: FastifyReply, command: IssueCommand, caller: Caller) =>
+    measured(response, deps.provider, (provider) =>
+      issueRefund({ ...deps, provider }, command, caller, (status, refund) =>
+        writeAnswer(response, status, refund),
+      ),
+    );
+
   return async (app) => {
     app.post(
       '/v1/admin/refunds',
@@ -107,8 +117,8 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
               )
             : invalid('amount_cents', 'amount_cents is missing: full is false.');
         }
-        const answer = await issueRefund(
-          deps,
+        const answer = await issue(
+          response,
           {
             ...(payment_id === undefined ? { charge_id: charge_id ?? '' } : { payment_id }),
             ...(amount_cents === undefined ? {} : { amount_cents }),
@@ -117,7 +127,6 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
             note: note ?? null,
           },
           callerOf(request),
-          (status, refund) => writeAnswer(response, status, refund),
         );
         return reply(response, answer);
       },
@@ -154,8 +163,8 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
       },
       async (request, response) => {
         const { payment_id, amount_cents, reason } = request.body;
-        const answer = await issueRefund(
-          deps,
+        const answer = await issue(
+          response,
           {
             payment_id,
             ...(amount_cents === undefined ? {} : { amount_cents }),
@@ -163,7 +172,6 @@ export function refundCommands(deps: IssueDeps): RoomRoutes {
             note: null,
           },
           callerOf(request),
-          (status, refund) => writeAnswer(response, status, refund),
         );
         return reply(response, answer);
       },
