@@ -1,8 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { readDatabaseConfig } from '../../service/src/config.ts';
-import { pendingMigrations } from '../../service/src/database/migrate.ts';
-import { createPool } from '../../service/src/database/pool.ts';
 import {
   countEvents,
   EVENT_STATUSES,
@@ -16,6 +14,7 @@ import {
   shelveEvents,
   showEvent,
 } from '../../service/src/stripe/shelf.ts';
+import { withBooks } from './database.ts';
 
 const CONNECTIONS = 2;
 const LIMIT = 50;
@@ -138,23 +137,8 @@ ${SETTINGS}`,
 /** Runs a command on the database and makes what it returns the exit code. */
 async function work(command: (deps: OperatorDeps) => Promise<number>): Promise<void> {
   const { database_url, default_brand } = readDatabaseConfig(process.env);
-  const pool = createPool({
-    connectionString: database_url,
-    max: CONNECTIONS,
-    applicationName: 'payments inbox',
-  });
-  try {
-    const pending = await pendingMigrations(pool).catch((error: { code?: unknown }) => {
-      // Without the table of migrations there is nothing of ours.
-      if (error.code === '42P01') return ['all'];
-      throw error;
-    });
-    if (pending.length > 0)
-      throw new Error('The database is not at this version: start the service once, which brings it there.');
-    process.exitCode = await command({ pool, default_brand });
-  } finally {
-    await pool.end();
-  }
+  const options = { connectionString: database_url, max: CONNECTIONS, applicationName: 'payments inbox' };
+  process.exitCode = await withBooks(options, (pool) => command({ pool, default_brand }));
 }
 
 async function retryAll(deps: OperatorDeps, status: 'failed' | 'unmatched', yes: boolean): Promise<number> {

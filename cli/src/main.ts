@@ -7,6 +7,7 @@ import { explainStripe } from '../../service/src/stripe/client.ts';
 import { runBackfill } from './backfill.ts';
 import { addInboxCommand } from './inbox.ts';
 import { parseSince } from './since.ts';
+import { addVerifyCommand } from './verify.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done · 1 failed · 2 called wrongly, or a setting is missing or wrong · 130 stopped, to be gone on with`;
@@ -40,6 +41,7 @@ ${EXIT_CODES}`,
   });
 
 addInboxCommand(program);
+addVerifyCommand(program);
 
 /** What went wrong in a sentence, and the exit code for it. */
 function explain(error: unknown): [sentence: string, exitCode: number] {

@@ -36,6 +36,8 @@ export interface PoolOptions {
   applicationName?: string;
   /** Whether queries are sent without waiting for the answers before them; those of one turn of the event loop together. */
   pipeline?: boolean;
+  /** How long a statement may take; 0 for as long as it likes, which is for commands that somebody watches. */
+  statement_timeout_ms?: number;
   /** Called when an idle connection is lost; the pool replaces it. */
   onError?: (error: Error) => void;
 }
@@ -49,6 +51,7 @@ export function createPool({
   max,
   applicationName = 'payments',
   pipeline = true,
+  statement_timeout_ms = 15_000,
   onError,
 }: PoolOptions): Pool {
   const pool = new pg.Pool({
@@ -59,9 +62,9 @@ export function createPool({
     pipeline,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
-    statement_timeout: 15_000,
+    statement_timeout: statement_timeout_ms,
     // The server's own limit comes first, where the server still speaks.
-    query_timeout: 20_000,
+    ...(statement_timeout_ms === 0 ? {} : { query_timeout: statement_timeout_ms + 5_000 }),
     idle_in_transaction_session_timeout: 30_000,
     options: '-c TimeZone=UTC',
   });

@@ -52,6 +52,18 @@ export function mayFollow(from: RefundStatus, to: RefundStatus): boolean {
   return NEXT[from].includes(to);
 }
 
+/**
+ * Every step that a refund's history may have: from nothing to where it became known, along the table, and from a status to
+ * itself, where its id or what it counts has changed.
+ */
+export function allowedSteps(): [from: RefundStatus | null, to: RefundStatus][] {
+  return REFUND_STATUSES.flatMap((from): [RefundStatus | null, RefundStatus][] => [
+    ...(from === 'rejected' ? [] : [[null, from] satisfies [null, RefundStatus]]),
+    [from, from],
+    ...NEXT[from].map((to): [RefundStatus, RefundStatus] => [from, to]),
+  ]);
+}
+
 /** Whether a refund of this status takes from what is left of the payment. */
 export function counts(status: RefundStatus): boolean {
   return COUNTER[status] !== null;

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createPool } from '../../service/src/database/pool.ts';
+import { createTestDatabase, execute, type TestDatabase } from '../../test/support/database.ts';
+import { makePayment } from '../../test/support/make.ts';
+import { runProgram } from '../../test/support/program.ts';
+
+let database: TestDatabase;
+
+before(async () => {
+  database = await createTestDatabase();
+  const pool = createPool({ connectionString: database.url, max: 1 });
+  await makePayment(pool, { refunds: [{}] });
+  await pool.end();
+});
+after(() => database.drop());
+
+const verify = (...words: string[]) =>
+  runProgram(process.execPath, ['cli/src/main.ts', 'verify', ...words], { DATABASE_URL: database.url });
+
+test('books that hold are said to hold, with exit code 0', async () => {
+  const { code, stdout, stderr } = await verify();
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /^All \d+ rules of the books hold[.]\n$/);
+});
+
+test('what is broken is listed, for people and for programs, with exit code 1', async () => {
+  await execute(database.url, 'UPDATE payments SET reserved_cents = 7');
+  const told = await verify();
+  assert.equal(told.code, 1);
+  assert.match(
+    told.stdout,
+    /^\d of \d+ rules .*\n\nBroken: a payment's counters .* \(1 row\)\n {2}payment_id=payment_/,
+  );
+  const listed = await verify('--json');
+  assert.equal(listed.code, 1);
+  const { contradictions } = JSON.parse(listed.stdout) as { contradictions: { rows: number }[] };
+  assert.ok(contradictions.length > 0 && contradictions.every(({ rows }) => rows === 1));
+});
+
+test('a database that is not there, or not at this version, is a sentence', async () => {
+  const nowhere = await runProgram(process.execPath, ['cli/src/main.ts', 'verify'], {
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing',
+  });
+  assert.deepEqual([nowhere.code, nowhere.stderr.split('\n').length], [1, 2]);
+  await execute(database.url, "DELETE FROM schema_migrations WHERE name LIKE '0003%'");
+  const older = await verify();
+  assert.equal(older.code, 1);
+  assert.match(older.stderr, /^The database is not at this version: .*\n$/);
+});
