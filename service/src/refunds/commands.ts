@@ -286,7 +286,15 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
           description: 'Asks Stripe now, and refreshes the refund and its payment.',
           security: anyScope('admin:refunds.issue', 'admin:refunds.approve'),
           body: EmptyBody,
-          response: { ...changed, ...issueErrors },
+          response: {
+            ...changed,
+            202: json('Approved in the meantime; what Stripe makes of it is not known yet', RefundDetail, {
+              ...refundDetailExample,
+              status: 'pending',
+              stripe_refund_id: null,
+            }),
+            ...issueErrors,
+          },
         },
       },
       async (request, response) => {

@@ -19,7 +19,10 @@ let world: IssuingWorld;
 let service: Caller;
 
 before(async () => {
-  world = await startIssuing({ sending: { timeout_ms: 300, breaks_after: 1_000 } });
+  world = await startIssuing({
+    sending: { timeout_ms: 300, breaks_after: 1_000 },
+    approvalLimits: { agent: { usd: 1_000 } },
+  });
   service = await world.caller({ scope: 'admin:refunds write:refunds' });
 });
 beforeEach(() => {
@@ -118,4 +121,29 @@ test("another brand's refund is not there to be synced", async () => {
   const issued = await issue(1_000);
   const stranger = await world.caller({ scope: 'admin:refunds', brand: 'another' });
   assert.equal((await stranger.post(`/v1/admin/refunds/${issued.refund_id}/sync`)).status, 404);
+});
+
+test('a refund that is approved while Stripe is asked, and not known to be there yet, is answered 202', async () => {
+  const agent = await world.caller({ as: 'agent' });
+  const approver = await world.caller({ as: 'approver' });
+  const { payment_id } = await world.pay();
+  const { body: asked } = await agent.post('/v1/admin/refunds', { payment_id, amount_cents: 2_000 });
+  assert.equal(asked.status, 'awaiting_approval');
+
+  world.standIn.faults.add({
+    kind: 'slow',
+    method: 'GET',
+    route: '/v1/payment_intents/:id',
+    times: 1,
+    ms: 250,
+  });
+  world.standIn.faults.add({ kind: 'error_500_before', method: 'POST', route: '/v1/refunds', times: 1 });
+  const syncing = sync(asked.refund_id);
+  while (world.standIn.faults.list().requests[0]?.fired === 0) await new Promise(setImmediate);
+  const approved = await approver.post(`/v1/admin/refunds/${asked.refund_id}/approve`);
+  const synced = await syncing;
+  assert.deepEqual(
+    [approved.status, synced.status, synced.body.status, synced.body.stripe_refund_id],
+    [202, 202, 'pending', null],
+  );
 });
