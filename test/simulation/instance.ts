@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { Logger, runOnce, type TaskList } from 'graphile-worker';
 import Stripe from 'stripe';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
@@ -7,6 +7,7 @@ import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { answerErrors } from '../../service/src/http/errors.ts';
 import { createLog } from '../../service/src/log.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { recoverDue } from '../../service/src/refunds/recover.ts';
@@ -17,6 +18,7 @@ import { processEvent } from '../../service/src/stripe/inbox.ts';
 import { releaseAbandonedJobs } from '../../service/src/stripe/job-queries.ts';
 import { createProvider } from '../../service/src/stripe/provider.ts';
 import { enqueueForgotten, PROCESS_EVENT } from '../../service/src/stripe/queries.ts';
+import { webhookRoutes } from '../../service/src/stripe/webhook.ts';
 import { type Clock, fly, flying } from './flight.ts';
 import { createLifeline, type Lifeline } from './lifeline.ts';
 import { APPROVAL_LIMITS, issuer } from './people.ts';
@@ -44,8 +46,6 @@ export interface Instance {
   recover(): Promise<number>;
   /** Brings in whatever Stripe has. */
   reconcile(): Promise<void>;
-  /** Whether its routes hang on work that died with it. */
-  isStuck(): boolean;
   close(): Promise<void>;
 }
 
@@ -65,8 +65,9 @@ interface Organs {
 }
 
 /**
- * The routes, compiled: a tenth of a second's work, and without state of their own, but for webhooks that are being stored. They
- * are kept when an instance dies, and used by the next one; each request reaches the organs of the instance that it came to.
+ * The routes, compiled: a tenth of a second's work, and without state of their own, but for webhooks, which each instance takes
+ * by itself. They are kept when an instance dies, and used by the next one; each request reaches the organs of the instance that
+ * it came to.
  */
 export async function buildRoutes({ webhookSecret, complain }: Surroundings): Promise<FastifyInstance> {
   const mine = () => flying() as Organs;
@@ -107,6 +108,15 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
   return app;
 }
 
+/** The route for webhooks, which keeps in memory what it is storing. */
+async function buildWebhooks(pool: Pool, webhookSecret: string): Promise<FastifyInstance> {
+  const app = fastify();
+  answerErrors(app);
+  webhookRoutes(app, { pool, secrets: [webhookSecret], live: false });
+  await app.ready();
+  return app;
+}
+
 export function startInstance(app: FastifyInstance, surroundings: Surroundings): Instance {
   const { databaseUrl, clock, stripe: there, complain } = surroundings;
   const life = createLifeline();
@@ -143,7 +153,11 @@ export function startInstance(app: FastifyInstance, surroundings: Surroundings):
   });
   const organs: Organs = { pool, stripe, provider, turns: takeTurns() };
   const deps = { ...organs, default_brand: 'default', live: false, log };
-  let receiving = 0;
+  let building: Promise<FastifyInstance> | undefined;
+  const webhooks = () => {
+    building ??= buildWebhooks(pool, surroundings.webhookSecret);
+    return building;
+  };
 
   /** What it does, until it is done or the instance dies. */
   const live = <T>(work: () => Promise<T>): Promise<T | undefined> =>
@@ -163,19 +177,18 @@ export function startInstance(app: FastifyInstance, surroundings: Surroundings):
   return {
     life,
     serve(request, response) {
-      receiving += 1;
       const callOff = life.onDeath(() => request.socket.destroy());
-      response.once('close', () => {
-        if (life.alive()) receiving -= 1;
-        callOff();
-      });
+      response.once('close', callOff);
       // The answer leaves by the lifeline too.
       const end = response.end.bind(response) as (...rest: unknown[]) => ServerResponse;
       response.end = ((...rest: unknown[]) => {
         life.use(() => end(...rest));
         return response;
       }) as typeof response.end;
-      fly(organs, clock, () => app.routing(request, response));
+      const isWebhook = request.url?.startsWith('/v1/webhooks/') === true;
+      fly(organs, clock, async () => {
+        (isWebhook ? await webhooks() : app).routing(request, response);
+      });
     },
     async workInbox() {
       await live(async () => {
@@ -188,7 +201,6 @@ export function startInstance(app: FastifyInstance, surroundings: Surroundings):
     async reconcile() {
       await live(() => backfill(deps, { since: new Date(0), concurrency: 2 }));
     },
-    isStuck: () => receiving > 0,
     async close() {
       await Promise.all([pool.end(), jobs.end()]);
     },

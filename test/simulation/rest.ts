@@ -1,8 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { land, type Play, send } from './deeds.ts';
 import { count } from './history.ts';
-import { isAnswered, isFinal } from './ledger.ts';
+import { isAnswered, isFinal, type Wish } from './ledger.ts';
 
-/** Between rounds of asking; the long one is past the life of a key at Stripe, for what nobody could find out before it ended. */
+/**
+ * How long is waited between rounds of asking. The first ends what crashed callers hold; the long one is past the life of a key at
+ * Stripe, for what nobody could find out before it ended.
+ */
 const ROUNDS_s = [70, 700, 700, 26 * 3_600, 700, 700, 700, 700];
 
 /**
@@ -20,6 +24,7 @@ export async function bringToRest(playing: Play): Promise<void> {
   // Those who were to die later live on.
   for (const { life } of world.instances()) life.arm(Number.POSITIVE_INFINITY, false);
 
+  await world.pass(70);
   await settle(playing);
   await askAgain(playing);
   await settle(playing);
@@ -31,14 +36,12 @@ export async function bringToRest(playing: Play): Promise<void> {
 
 async function settle(playing: Play): Promise<void> {
   const { world } = playing;
-  for (const round_s of ROUNDS_s) {
-    await world.pass(round_s);
+  for (const [round, wait_s] of ROUNDS_s.entries()) {
     await world.deliver();
-    for (const instance of world.instances()) await instance.workInbox();
-    while ((await world.instance(0).recover()) > 0);
-    await world.deliver();
-    await world.instance(1).workInbox();
+    await world.instance(round).workInbox();
+    while ((await world.instance(round + 1).recover()) > 0);
     if (await isQuiet(playing)) return;
+    await world.pass(wait_s);
   }
   playing.violations.push('it does not come to rest');
 }
@@ -56,23 +59,19 @@ async function isQuiet({ world }: Play): Promise<boolean> {
 
 /** Every caller who has a key gets an answer in the end, and who has had one gets it again. */
 async function askAgain(playing: Play): Promise<void> {
-  for (const wish of [...playing.wishes]) {
-    if (wish.key === null) continue;
+  const ask = async (wish: Wish) => {
     const answered = isAnswered(wish);
     // A circuit breaker that is open closes by itself in a moment.
-    for (let attempt = 0; attempt < 8; attempt += 1) {
+    for (let attempt = 0; attempt < 10; attempt += 1) {
       await send(playing, wish, wish.number + attempt);
       const last = wish.sends.at(-1);
-      if (last !== undefined && (isFinal(last) || (answered && attempt > 0))) break;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (last !== undefined && (isFinal(last) || (answered && attempt > 0))) return;
+      await pause(20);
     }
-    const last = wish.sends.at(-1);
-    if (last === undefined || !isFinal(last)) {
-      playing.violations.push(
-        `wish ${wish.number} never gets an answer: ${last?.reply?.status} ${last?.reply?.text}`,
-      );
-    }
-  }
+    const last = wish.sends.at(-1)?.reply;
+    playing.violations.push(`wish ${wish.number} never gets an answer: ${last?.status} ${last?.text}`);
+  };
+  await Promise.all(playing.wishes.filter(({ key }) => key !== null).map(ask));
 }
 
 /** Whether Stripe has events that it did not or will not deliver. */

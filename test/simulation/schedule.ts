@@ -129,10 +129,10 @@ export function drawSchedule(seed: number): Schedule {
         ]),
     });
 
-  for (let payments = draws.int(1, 3); payments > 0; payments -= 1) add(pay(draws), 'wait');
+  for (let payments = draws.int(1, 2); payments > 0; payments -= 1) add(pay(draws), 'wait');
   // Most callers know the payments; now and then a refund is asked for before the webhook has come.
   if (draws.chance(0.8)) add({ do: 'inbox', instance: instance() }, 'wait');
-  for (let deeds = draws.int(8, 26); deeds > 0; deeds -= 1) {
+  for (let deeds = draws.int(5, 18); deeds > 0; deeds -= 1) {
     const kind = draws.weighted(KINDS);
     add(kind(draws, instance));
   }

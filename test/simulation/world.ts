@@ -162,11 +162,6 @@ export async function startWorld(): Promise<World> {
     if (slot === undefined) throw new Error('No instance runs');
     if (!slot.instance.life.alive()) {
       deaths += 1;
-      if (slot.instance.isStuck()) {
-        const routes = spare.pop();
-        if (routes === undefined) throw new Error('No routes are left');
-        slot.routes = routes;
-      }
       slot.instance = startInstance(slot.routes, surroundings);
     }
     return slot.instance;
@@ -332,14 +327,12 @@ export async function startWorld(): Promise<World> {
       complaints.length = 0;
       deaths = 0;
       while (slots.length < instances) {
-        const routes = await buildRoutes(surroundings);
+        const routes = spare.pop() ?? (await buildRoutes(surroundings));
         slots.push({ routes, instance: startInstance(routes, surroundings) });
       }
-      // One that dies while it stores a webhook leaves routes behind that nobody can use.
-      while (spare.length < 3) spare.push(await buildRoutes(surroundings));
-      for (const slot of slots.splice(instances)) {
-        slot.instance.life.cut();
-        if (!slot.instance.isStuck()) spare.push(slot.routes);
+      for (const { routes, instance } of slots.splice(instances)) {
+        instance.life.cut();
+        spare.push(routes);
       }
       for (const [n] of slots.entries()) alive(n).life.arm(Number.POSITIVE_INFINITY, false);
       deaths = 0;
