@@ -210,7 +210,7 @@ function stripeDoes(work: () => unknown): string | undefined {
 }
 
 /** Background work that may fail for want of a neighbour, and is done again later. */
-async function outlived(work: () => Promise<unknown>): Promise<string | undefined> {
+export async function outlived(work: () => Promise<unknown>): Promise<string | undefined> {
   try {
     const outcome = await work();
     return typeof outcome === 'string' ? outcome : undefined;

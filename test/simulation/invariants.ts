@@ -1,5 +1,5 @@
 import { idOf } from '../../local/stripe/resources/charges.ts';
-import { assertBooksBalance } from '../support/books.ts';
+import { verifyBooks } from '../../service/src/books/verify.ts';
 import type { Play } from './deeds.ts';
 import { didNothing, isFinal, isOtherBody, scopeOf, type Wish } from './ledger.ts';
 
@@ -26,10 +26,8 @@ interface RefundRow {
 /** Everything that has to be true when nothing is under way any more. What is not, is a violation. */
 export async function checkAtRest(playing: Play): Promise<void> {
   const { world, violations } = playing;
-  try {
-    await assertBooksBalance({ query: (async (sql: string) => ({ rows: await world.query(sql) })) as never });
-  } catch (error) {
-    violations.push(String(error));
+  for (const { rule, rows, examples } of await verifyBooks(world.books)) {
+    violations.push(`the books: not so that ${rule} (${rows}): ${JSON.stringify(examples)}`);
   }
   const refunds = await world.query<RefundRow>('SELECT * FROM refunds ORDER BY created_at, refund_id');
   checkRefundsAtStripe(playing, refunds);

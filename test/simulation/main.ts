@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { report, simulate } from './simulate.ts';
 
-const USAGE = `npm run simulate -- [--runs n] [--seed n] [--replay seed] [--worlds n]
+const USAGE = `npm run simulate -- [--runs n] [--seed n] [--replay seed] [--worlds n] [--failures n]
   --runs n       how many schedules (100)
   --seed n       the first one's seed (any, printed)
   --replay seed  this one only
-  --worlds n     how many side by side (3)`;
+  --worlds n     how many side by side (3)
+  --failures n   ends after so many schedules that went wrong (5)`;
 
 function readNumber(name: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
@@ -22,6 +23,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       replay: { type: 'string' },
       worlds: { type: 'string' },
+      failures: { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -33,12 +35,14 @@ async function main(): Promise<number> {
   const runs = replay === undefined ? readNumber('runs', values.runs, 100) : 1;
   const seed = replay ?? readNumber('seed', values.seed, 1 + Math.floor(Math.random() * 1_000_000));
   const worlds = readNumber('worlds', values.worlds, 3);
+  const failures_max = readNumber('failures', values.failures, 5);
   const started = performance.now();
   console.log(`seed ${seed}, ${runs} runs`);
   const result = await simulate({
     runs,
     seed,
     worlds,
+    failures_max,
     onRun(done, violations) {
       const each_ms = (performance.now() - started) / done;
       const left_s = Math.round(((runs - done) * each_ms) / 1_000);

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { land, type Play, send } from './deeds.ts';
+import { land, outlived, type Play, send } from './deeds.ts';
 import { count } from './history.ts';
 import { isAnswered, isFinal, type Wish } from './ledger.ts';
 
@@ -29,7 +29,9 @@ export async function bringToRest(playing: Play): Promise<void> {
   await askAgain(playing);
   await settle(playing);
   if (await hasMissedWebhooks(playing)) {
-    await world.instance(0).reconcile();
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      if ((await outlived(() => world.instance(attempt).reconcile())) === undefined) break;
+    }
     await settle(playing);
   }
 }
@@ -38,8 +40,11 @@ async function settle(playing: Play): Promise<void> {
   const { world } = playing;
   for (const [round, wait_s] of ROUNDS_s.entries()) {
     await world.deliver();
-    await world.instance(round).workInbox();
-    while ((await world.instance(round + 1).recover()) > 0);
+    // Idle connections may have been ended a moment ago: what fails for that is done again in the next round.
+    await outlived(() => world.instance(round).workInbox());
+    await outlived(async () => {
+      while ((await world.instance(round + 1).recover()) > 0);
+    });
     if (await isQuiet(playing)) return;
     await world.pass(wait_s);
   }

@@ -132,9 +132,14 @@ export function drawSchedule(seed: number): Schedule {
   for (let payments = draws.int(1, 2); payments > 0; payments -= 1) add(pay(draws), 'wait');
   // Most callers know the payments; now and then a refund is asked for before the webhook has come.
   if (draws.chance(0.8)) add({ do: 'inbox', instance: instance() }, 'wait');
-  for (let deeds = draws.int(5, 18); deeds > 0; deeds -= 1) {
-    const kind = draws.weighted(KINDS);
-    add(kind(draws, instance));
+  for (let deeds = draws.int(5, 15); deeds > 0; deeds -= 1) {
+    const deed = draws.weighted(KINDS)(draws, instance);
+    add(deed);
+    // A fault is for somebody to run into.
+    if ((deed.do === 'stripe_fault' || deed.do === 'die') && draws.chance(0.7)) {
+      const next = issue(draws, instance);
+      add(deed.do === 'die' && next.do === 'issue' ? { ...next, instance: deed.instance } : next);
+    }
   }
   // Rare, because it costs most: the whole server.
   if (draws.chance(0.02)) {
@@ -279,7 +284,7 @@ const elsewhere: Maker = (draws) =>
   ])();
 
 const ROUTES: readonly (readonly [number, Pick<FaultRule, 'method' | 'route'>])[] = [
-  [6, { method: 'POST', route: '/v1/refunds' }],
+  [10, { method: 'POST', route: '/v1/refunds' }],
   [3, { method: 'GET', route: '/v1/refunds' }],
   [1, { method: 'POST', route: '/v1/refunds/:id/cancel' }],
   [1, { method: 'GET', route: '/v1/refunds/:id' }],
@@ -355,8 +360,8 @@ const KINDS: readonly (readonly [number, Maker])[] = [
   [9, decide],
   [8, about],
   [12, elsewhere],
-  [9, fault],
-  [5, die],
+  [12, fault],
+  [6, die],
   [2, (draws) => ({ do: 'cut', connections: draws.int(1, 4) })],
   [2, (draws) => ({ do: 'redeliver', event: draws.int(0, 30) })],
   [8, (_draws, instance) => ({ do: 'inbox', instance: instance() })],

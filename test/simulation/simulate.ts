@@ -11,6 +11,8 @@ export interface SimulationOptions {
   worlds?: number;
   /** No further schedule is begun after this time. */
   within_ms?: number;
+  /** After so many that went wrong no further one is begun. */
+  failures_max?: number;
   /** How long a schedule that went wrong is made shorter. */
   shrink_within_ms?: number;
   onRun?: (done: number, violations: number) => void;
@@ -36,6 +38,7 @@ export async function simulate({
   seed,
   worlds = 3,
   within_ms = Number.POSITIVE_INFINITY,
+  failures_max = 5,
   shrink_within_ms = 60_000,
   onRun,
 }: SimulationOptions): Promise<SimulationResult> {
@@ -45,7 +48,7 @@ export async function simulate({
   let next = 0;
   let done = 0;
   const work = async (world: World) => {
-    while (next < runs && performance.now() - started < within_ms) {
+    while (next < runs && failures.length < failures_max && performance.now() - started < within_ms) {
       const schedule = drawSchedule(seed + next);
       next += 1;
       const outcome = await runSchedule(world, schedule);
@@ -53,7 +56,7 @@ export async function simulate({
       done += 1;
       if (outcome.violations.length > 0) {
         const shortest = await shrink(world, schedule, outcome.violations, {
-          within_ms: failures.length < 3 ? shrink_within_ms : 0,
+          within_ms: shrink_within_ms,
         });
         failures.push(describeFailure(schedule.seed, outcome, shortest?.outcome));
       }

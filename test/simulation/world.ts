@@ -55,6 +55,8 @@ export interface World {
   instances(): Instance[];
   /** A caller's request to instance n; undefined where no answer came. */
   call(n: number, call: Call): Promise<Reply | undefined>;
+  /** Connections of the simulation's own. */
+  books: Pool;
   /** A statement of the simulation's own, which survives what befalls the database. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   /** Moves time on, in all that is stored here and at Stripe. */
@@ -124,6 +126,8 @@ export async function startWorld(): Promise<World> {
   // A password that is cheap to check: an instance that starts anew opens connections.
   const password = new URL(postgres.url).password;
   await admin.query(`ALTER USER payments PASSWORD '${password}'`);
+  // What is moved into the past must not be from before the tables were made.
+  await admin.query("UPDATE schema_migrations SET run_on = '2000-01-01'");
   const tables = await readTables(admin);
 
   const standIn = await startStripe({
@@ -232,6 +236,7 @@ export async function startWorld(): Promise<World> {
     complaints,
     instance: alive,
     instances: () => slots.map((_slot, n) => alive(n)),
+    books: admin,
     call: (n, { method, path, headers, body }) =>
       new Promise((resolve) => {
         const request = http.request(
