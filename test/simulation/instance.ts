@@ -49,6 +49,9 @@ export interface Instance {
   close(): Promise<void>;
 }
 
+// The job queue's library prints what the simulation does to its connections, besides telling its logger.
+console.trace = () => {};
+
 /** Short enough that a schedule with time-outs is not a long one. */
 const STRIPE_TIMEOUT_ms = 120;
 const PAUSE_ms = 40;

@@ -26,7 +26,7 @@ interface Send {
 }
 
 /** Whatever an answer may have in it. */
-export interface AnswerBody {
+interface AnswerBody {
   refund_id?: string;
   payment_id?: string;
   amount_cents?: number;

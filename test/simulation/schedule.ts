@@ -13,8 +13,8 @@ export type AmountPlan =
   | 'rest_and_one'
   | 'too_much';
 
-export type Verb = 'approve' | 'reject' | 'cancel' | 'sync';
-export type Resolution = 'refunded_again' | 'paid_otherwise' | 'not_owed';
+type Verb = 'approve' | 'reject' | 'cancel' | 'sync';
+type Resolution = 'refunded_again' | 'paid_otherwise' | 'not_owed';
 
 /** One thing that somebody does; entities are named by number, modulo how many there are when it happens. */
 export type Deed =

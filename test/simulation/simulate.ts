@@ -18,7 +18,7 @@ export interface SimulationOptions {
   onRun?: (done: number, violations: number) => void;
 }
 
-export interface Failure {
+interface Failure {
   seed: number;
   violations: string[];
   /** The shortest history found. */

@@ -21,7 +21,7 @@ import type { Clock } from './flight.ts';
 import { buildRoutes, type HttpClient, type Instance, startInstance } from './instance.ts';
 
 /** A request that has left for Stripe. */
-export interface Asked {
+interface Asked {
   method: string;
   path: string;
   key: string | undefined;
@@ -29,7 +29,7 @@ export interface Asked {
 }
 
 /** A caller's request. */
-export interface Call {
+interface Call {
   method: 'GET' | 'POST';
   path: string;
   headers: Record<string, string>;
