@@ -53,6 +53,9 @@ export async function claimKey(tx: Transaction, key: IdempotencyKey): Promise<Cl
 /** Notes which refund a claimed key has brought about, in the transaction that writes it. */
 export const noteRefund = queries.noteRefund;
 
+/** Keeps an answer in the transaction that brings it about. False: another attempt has kept one first. */
+export const keepFirst = queries.keep;
+
 /** Keeps an answer before it is given. Where another attempt has kept one first, that is the answer. */
 export async function keepAnswer(db: Queryable, key: IdempotencyKey | null, answer: Answer): Promise<Answer> {
   if (key === null || (await queries.keep(db, key, answer))) return answer;

@@ -8,6 +8,7 @@ import {
   claimKey,
   isFinal,
   keepAnswer,
+  keepFirst,
   noteRefund,
   refusalOf,
   releaseKey,
@@ -24,7 +25,7 @@ import * as queries from './queries.ts';
 import { findProviderReason } from './reasons.ts';
 import { findOut } from './recover.ts';
 import { refuseAmount, refuseFailed } from './refusals.ts';
-import { submit } from './submit.ts';
+import { type SubmitCause, submit } from './submit.ts';
 import type { Turns } from './turns.ts';
 
 export interface IssueDeps {
@@ -102,7 +103,7 @@ export async function issueRefund(
     decision = await deps.turns(turn, () => decide(deps, command, caller, 'asked'));
   }
   if (decision.decided === 'answered') return decision.answer;
-  return await concludeWith(deps, caller, write, () => carryOut(deps, decision, caller));
+  return await concludeWith(deps, caller, write, (answer) => carryOut(deps, decision, caller, answer));
 }
 
 /** Answers with the refund that comes of `work`, or with why it does not, and keeps the answer for the caller's key. */
@@ -110,13 +111,21 @@ async function concludeWith(
   { pool }: Pick<IssueDeps, 'pool'>,
   { key }: Pick<Caller, 'key'>,
   write: WriteRefund,
-  work: () => Promise<queries.Refund>,
+  work: (answer: NonNullable<SubmitCause['answer']>) => Promise<queries.Refund>,
 ): Promise<Answer> {
-  try {
-    const refund = await work();
-    refuseFailed(refund);
+  const answerWith = (refund: queries.Refund): Answer => {
     const status = refund.stripe_refund_id === null ? 202 : 201;
-    return await keepAnswer(pool, key, { status, body: write(status, refund) });
+    return { status, body: write(status, refund) };
+  };
+  let kept: Answer | undefined;
+  try {
+    const refund = await work(async (tx, recorded) => {
+      const answer = answerWith(recorded);
+      if (key !== null && (await keepFirst(tx, key, answer))) kept = answer;
+    });
+    if (kept !== undefined) return kept;
+    refuseFailed(refund);
+    return await keepAnswer(pool, key, answerWith(refund));
   } catch (error) {
     if (isFinal(error)) return await keepAnswer(pool, key, refusalOf(error));
     await releaseKey(pool, key);
@@ -128,15 +137,17 @@ async function carryOut(
   deps: IssueDeps,
   decision: Exclude<Decision, { decided: 'answered' }>,
   caller: Caller,
+  answer: NonNullable<SubmitCause['answer']>,
 ): Promise<queries.Refund> {
+  const cause = { ...causeOf(caller), asker_waits: true, answer };
   switch (decision.decided) {
     case 'unknown_charge':
       throw new Error('A charge that was asked about is still to be asked about');
     case 'taken_over':
-      return await findOut(deps, decision.refund_id, { ...causeOf(caller), asker_waits: true });
+      return await findOut(deps, decision.refund_id, cause);
     case 'refund':
       if (decision.refund.status === 'awaiting_approval') return decision.refund;
-      return await submit(deps, decision, { ...causeOf(caller), asker_waits: true });
+      return await submit(deps, decision, cause);
   }
 }
 

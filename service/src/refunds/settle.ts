@@ -28,8 +28,8 @@ export interface RefundObservation {
 export interface SettleOptions {
   /** What made us ask: an event's id, `backfill`, a request's id. */
   cause: string;
-  /** Nothing else is done in this transaction, so that it may be ended along with the last that is written. */
-  last?: boolean;
+  /** Called with the last that is written, where nothing else is done in this transaction: to end it along with that. */
+  last?: (refund: queries.Refund) => Promise<unknown>;
   /** Whoever asked for the refund is still waiting, and is told in the answer if it has ended without paying. */
   asker_waits?: boolean;
   /**
@@ -260,7 +260,7 @@ async function settleRefund(
       ? resolveAnomalies(tx, ['refunds_exceed_captured'], next.refund_id)
       : undefined,
     raiseOverdraft(tx, payment, next, counted.missing_cents),
-    options.last === true ? tx.commit() : undefined,
+    options.last?.(next),
   ]);
   return { settlement: 'moved', refund: next };
 }

@@ -26,6 +26,8 @@ export interface Submission {
 /** Who brought it about, and whether they are waiting for the answer. */
 export interface SubmitCause extends Cause {
   asker_waits: boolean;
+  /** Writes what whoever waits is told, in the transaction that records an ordinary outcome: one commit for both. */
+  answer?: (tx: Transaction, refund: queries.Refund) => Promise<void>;
 }
 
 /**
@@ -108,7 +110,7 @@ export async function recordFound(
   deps: Pick<SubmitDeps, 'pool' | 'turns'>,
   refund: queries.Refund,
   observation: RefundObservation,
-  { cause, asker_waits }: SubmitCause,
+  { cause, asker_waits, answer }: SubmitCause,
 ): Promise<queries.Refund> {
   return await deps.turns(refund.payment_id, () =>
     withTransaction(deps.pool, async (tx) => {
@@ -118,8 +120,14 @@ export async function recordFound(
       ]);
       if (payment === undefined) throw new Error('The payment of a refund is gone');
       // Where it ends without paying there is more to do than to write it.
-      const last = observation.status === 'succeeded' || observation.status === 'pending';
-      const options = { cause, overdraft: 'record', asker_waits, last } as const;
+      const ordinary = observation.status === 'succeeded' || observation.status === 'pending';
+      const last = (next: queries.Refund) => Promise.all([answer?.(tx, next), tx.commit()]);
+      const options = {
+        cause,
+        overdraft: 'record',
+        asker_waits,
+        ...(ordinary ? { last } : {}),
+      } as const;
       const settled = await settleKnown(tx, payment, known, observation, options);
       const found =
         settled.refund?.refund_id === refund.refund_id
