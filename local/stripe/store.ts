@@ -168,7 +168,7 @@ export function openStore(databaseFile: string) {
     /** Runs `work` in one transaction; inside another one, in a savepoint of it. Whatever throws leaves nothing behind. */
     transaction<T>(work: () => T): T {
       const outermost = depth === 0;
-      database.exec(outermost ? 'BEGIN IMMEDIATE' : `SAVEPOINT level_${depth}`);
+      sql(outermost ? 'BEGIN IMMEDIATE' : `SAVEPOINT level_${depth}`).run();
       depth += 1;
       let result: T;
       try {
@@ -180,7 +180,7 @@ export function openStore(databaseFile: string) {
         throw error;
       }
       depth -= 1;
-      database.exec(outermost ? 'COMMIT' : `RELEASE level_${depth}`);
+      sql(outermost ? 'COMMIT' : `RELEASE level_${depth}`).run();
       if (outermost) for (const run of afterCommit.splice(0)) run();
       return result;
     },
