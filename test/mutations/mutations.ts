@@ -1,0 +1,145 @@
+/** A guard that is taken out, and the tests of which one at least has to notice. */
+export interface Mutation {
+  /** What is taken out. */
+  name: string;
+  /** Below service/src/. */
+  file: string;
+  /** What stands there, once, and what stands there instead. */
+  find: string;
+  replace: string;
+  /** Parts of the paths of test files. */
+  tests: readonly string[];
+}
+
+const CORE = ['refunds/issue.test', 'refunds/settle.test', 'refunds/unlucky.test'];
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "the payment's lock when deciding (FOR UPDATE)",
+    file: 'payments/queries.ts',
+    find: ' = $2 AND brand_id = $1 FOR UPDATE`',
+    replace: ' = $2 AND brand_id = $1`',
+    tests: [...CORE, 'test/races.test'],
+  },
+  {
+    name: 'the check that what is refunded and on its way is no more than captured',
+    file: 'database/migrations/0001_books.sql',
+    find: 'AND reserved_cents + refunded_cents <= captured_cents',
+    replace: '',
+    tests: CORE,
+  },
+  {
+    name: "the key's uniqueness",
+    file: 'database/migrations/0003_issuing.sql',
+    find: '  PRIMARY KEY (idempotency_key, brand_id, actor_id, actor_type, operation),\n',
+    replace: '',
+    tests: ['idempotency/answer.test', 'idempotency/key.test'],
+  },
+  {
+    name: 'the fingerprint of what a key was used for',
+    file: 'idempotency/answer.ts',
+    find: 'if (!known.fingerprint.equals(key.fingerprint)) {',
+    replace: 'if (known.fingerprint.length === 0) {',
+    tests: ['idempotency/answer.test', 'idempotency/key.test'],
+  },
+  {
+    name: 'the look-up before anything is sent again',
+    file: 'refunds/recover.ts',
+    find: 'const looked = await deps.provider.findRefund(order);',
+    replace:
+      "const looked = { ...(await deps.provider.findRefund(order)), outcome: 'missing' } as Awaited<ReturnType<typeof deps.provider.findRefund>>;",
+    tests: ['refunds/recover.test'],
+  },
+  {
+    name: "the end of the key's life, after which nothing is sent",
+    file: 'refunds/submit.ts',
+    find: 'export const KEY_LIVES_s = 23 * 3_600;',
+    replace: 'export const KEY_LIVES_s = 2_300 * 3_600;',
+    tests: ['refunds/recover.test', 'refunds/unlucky.test', 'stripe/provider.test'],
+  },
+  {
+    name: 'one idempotency key for one refund, however often it is sent',
+    file: 'stripe/provider.ts',
+    find: 'idempotencyKey: order.refund_id',
+    replace: 'idempotencyKey: order.refund_id + Math.random()',
+    tests: ['refunds/recover.test', 'stripe/provider.test', 'idempotency/answer.test'],
+  },
+  {
+    name: 'what is not certain is unknown, and not refused',
+    file: 'stripe/provider.ts',
+    find: "if (!refused) return { outcome: 'unknown' };",
+    replace: '',
+    tests: ['refunds/recover.test', 'stripe/provider.test'],
+  },
+  {
+    name: "knowing a refund of ours by its id in Stripe's metadata",
+    file: 'stripe/translate.ts',
+    find: "refund_id: metadataValue(refund.metadata, 'refund_id'),",
+    replace: 'refund_id: null,',
+    tests: ['refunds/recover.test', 'refunds/issue.test', 'refunds/unlucky.test'],
+  },
+  {
+    name: 'the duplicate-event guard',
+    file: 'database/migrations/0002_inbox.sql',
+    find: 'stripe_event_id   text NOT NULL UNIQUE',
+    replace: 'stripe_event_id   text NOT NULL',
+    tests: ['stripe/inbox.test', 'stripe/webhook.test'],
+  },
+  {
+    name: 'nobody approves what they asked for (in the code)',
+    file: 'refunds/approve.ts',
+    find: 'if (refund.requested_by_id === principal.actor_id && refund.requested_by_type === principal.actor_type) {',
+    replace: "if (refund.requested_by_id === '') {",
+    tests: ['refunds/approve.test'],
+  },
+  {
+    name: 'nobody approves what they asked for (in the database)',
+    file: 'database/migrations/0003_issuing.sql',
+    find: 'approved_by_id IS NULL OR (approved_by_type',
+    replace: 'true OR (approved_by_type',
+    tests: ['refunds/approve.test'],
+  },
+  {
+    name: 'the guard against a double click',
+    file: 'refunds/issue.ts',
+    find: 'const REPEAT_WITHIN_s = 300;',
+    replace: 'const REPEAT_WITHIN_s = 0;',
+    tests: ['refunds/issue.test'],
+  },
+  {
+    name: 'the look at disputes',
+    file: 'refunds/issue.ts',
+    find: 'findBlockingDispute(tx, command),',
+    replace: 'Promise.resolve(undefined),',
+    tests: ['refunds/issue.test'],
+  },
+  {
+    name: 'the release of what a refused refund held',
+    file: 'refunds/refund.ts',
+    find: '  failed: null,\n  canceled: null,\n};',
+    replace: "  failed: 'reserved',\n  canceled: null,\n};",
+    tests: ['refunds/settle.test', 'refunds/issue.test'],
+  },
+  {
+    name: 'what is owed after a late failure',
+    file: 'refunds/settle.ts',
+    find: 'owed_cents: ended && options.asker_waits !== true ? known.amount_cents : known.owed_cents,',
+    replace: 'owed_cents: known.owed_cents,',
+    tests: ['refunds/resolve.test', 'refunds/settle.test'],
+  },
+  {
+    name: 'the event that goes with a transition',
+    file: 'refunds/history.ts',
+    find: "SELECT $14, $15, $3, 'refund', $1, $16, occurred_at, transition_id FROM transition",
+    replace:
+      "SELECT $14, $15, $3, 'refund', $1, $16, occurred_at, transition_id FROM transition WHERE $15 <> 'refund.requested.v1'",
+    tests: CORE,
+  },
+  {
+    name: 'an older answer changes nothing',
+    file: 'refunds/settle.ts',
+    find: 'if (known.observed_at !== null && observation.observed_at < known.observed_at) return unchanged;',
+    replace: '',
+    tests: ['refunds/settle.test', 'refunds/unlucky.test', 'stripe/apply.test'],
+  },
+];
