@@ -66,7 +66,6 @@ CREATE INDEX disputes_by_charge ON disputes (stripe_charge_id);
 -- and nothing of a history is ever deleted, so that a foreign key would cost a look-up each and find nothing.
 ALTER TABLE audit_log ADD COLUMN transition_id bigint UNIQUE;
 ALTER TABLE outbox ADD COLUMN transition_id bigint UNIQUE;
-CREATE INDEX outbox_by_entity ON outbox (entity_type, entity_id, outbox_id);
 
 -- Why refunds are asked for: what a person picks, and what the provider is told of it (null: nothing).
 CREATE TABLE refund_reasons (
@@ -123,7 +122,6 @@ CREATE TABLE idempotency_keys (
     (answer_status IS NULL) = (answer_body IS NULL) AND (answer_status IS NULL) = (answered_at IS NULL)
   )
 );
-CREATE INDEX idempotency_keys_by_refund ON idempotency_keys (refund_id) WHERE refund_id IS NOT NULL;
 
 -- An answer that was given is never another one.
 CREATE FUNCTION refuse_another_answer() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,7 +1,5 @@
 -- Up Migration
--- What every refund pays for and nothing reads.
-DROP INDEX outbox_by_entity;
-DROP INDEX idempotency_keys_by_refund;
+-- Every refund paid for it, and nothing read it.
 DROP INDEX refund_transitions_by_payment;
 
 -- A key is written three times within a second, and none of what changes is indexed: with room on its page the new
