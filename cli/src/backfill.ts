@@ -38,7 +38,11 @@ export async function runBackfill(env: NodeJS.ProcessEnv, { since, json }: Backf
   const view = json ? undefined : createProgressView(process.stderr);
   try {
     await migrate(config.database_url);
-    const stripe = createStripe({ api_key: config.stripe_api_key, api_base: config.stripe_api_base });
+    const stripe = createStripe({
+      api_key: config.stripe_api_key,
+      api_base: config.stripe_api_base,
+      requests_per_second: config.stripe_background_requests_per_second,
+    });
     const result = await backfill(
       { pool, stripe, default_brand: config.default_brand },
       { since, signal: stopping.signal, onProgress: (progress) => view?.update(progress) },

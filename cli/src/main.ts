@@ -32,7 +32,7 @@ Examples:
   $ payments backfill --since 2026-08-01
   $ payments backfill --since 2026-08-01T09:00:00Z --json | jq .counts
 
-Settings: DATABASE_URL, STRIPE_API_KEY, STRIPE_API_BASE, DEFAULT_BRAND. The database is brought to this version first.
+Settings: DATABASE_URL, STRIPE_API_KEY, STRIPE_API_BASE, STRIPE_BACKGROUND_REQUESTS_PER_SECOND, DEFAULT_BRAND. The database is brought to this version first.
 Ctrl-C stops after the page under way. The same command goes on from there, also after a kill.
 ${EXIT_CODES}`,
   )

@@ -9,6 +9,7 @@ export interface Config {
   database_pool_size: number;
   stripe_api_key: string;
   stripe_api_base: string;
+  stripe_background_requests_per_second: number;
   stripe_webhook_secrets: string[];
   oauth_issuer: string | undefined;
   oauth_introspection_url: string | undefined;
@@ -146,6 +147,13 @@ const SETTINGS = {
     meaning: 'Stripe, or what speaks like it.',
     read: text(secureUrl),
   },
+  STRIPE_BACKGROUND_REQUESTS_PER_SECOND: {
+    type: 'number',
+    fallback: '20',
+    meaning:
+      'The most that one process sends to Stripe in a second for what nobody waits for: backfill, reconciliation, finding out what has become of refunds. A sandbox takes 25 in all.',
+    read: whole(1, 100_000),
+  },
   STRIPE_WEBHOOK_SECRET: {
     type: 'secret, …',
     meaning: 'The endpoint’s signing secret (`whsec_…`); several, separated by commas, while one is rotated.',
@@ -254,11 +262,19 @@ function readValues(
 /** What a command beside the service needs of its settings: where the books and Stripe are, not who may call. */
 export function readBackfillConfig(
   env: NodeJS.ProcessEnv,
-): Pick<Config, 'database_url' | 'stripe_api_key' | 'stripe_api_base' | 'default_brand'> {
+): Pick<
+  Config,
+  | 'database_url'
+  | 'stripe_api_key'
+  | 'stripe_api_base'
+  | 'stripe_background_requests_per_second'
+  | 'default_brand'
+> {
   const { problems, values } = readValues(env, [
     'DATABASE_URL',
     'STRIPE_API_KEY',
     'STRIPE_API_BASE',
+    'STRIPE_BACKGROUND_REQUESTS_PER_SECOND',
     'DEFAULT_BRAND',
   ]);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -267,6 +283,7 @@ export function readBackfillConfig(
     database_url: value('DATABASE_URL'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
+    stripe_background_requests_per_second: value('STRIPE_BACKGROUND_REQUESTS_PER_SECOND'),
     default_brand: value('DEFAULT_BRAND'),
   };
 }
@@ -296,6 +313,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     database_pool_size: value('DATABASE_POOL_SIZE'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
+    stripe_background_requests_per_second: value('STRIPE_BACKGROUND_REQUESTS_PER_SECOND'),
     stripe_webhook_secrets: value('STRIPE_WEBHOOK_SECRET'),
     oauth_issuer: optional('OAUTH_ISSUER'),
     oauth_introspection_url: optional('OAUTH_INTROSPECTION_URL'),

@@ -52,6 +52,13 @@ async function main(): Promise<void> {
   });
   const stripe = createStripe({ api_key: config.stripe_api_key, api_base: config.stripe_api_base });
 
+  // What nobody waits for shares one pace, so that it leaves Stripe room for what somebody waits for.
+  const background = createStripe({
+    api_key: config.stripe_api_key,
+    api_base: config.stripe_api_base,
+    requests_per_second: config.stripe_background_requests_per_second,
+  });
+
   const provider = createProvider({
     pool,
     // Connections of its own: what runs in the background must not hold up somebody who waits for a refund.
@@ -60,6 +67,7 @@ async function main(): Promise<void> {
       api_base: config.stripe_api_base,
       rate_limit_retries: RATE_LIMIT_RETRIES,
     }),
+    background,
     default_brand: config.default_brand,
     log,
     registry: metrics,

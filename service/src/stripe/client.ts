@@ -3,6 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import Stripe from 'stripe';
+import { createPace, type Pace } from './pace.ts';
 
 export interface StripeSettings {
   /** A secret or restricted key: `sk_…` or `rk_…`. */
@@ -15,6 +16,8 @@ export interface StripeSettings {
   max_connections?: number;
   /** How often what Stripe answers with "too many requests" is sent again; fewer where a caller is waiting. */
   rate_limit_retries?: number;
+  /** The most that is sent in a second; without it nothing waits. For what nobody waits for. */
+  requests_per_second?: number;
 }
 
 const TIMEOUT_ms = 15_000;
@@ -40,6 +43,7 @@ export function createStripe(settings: StripeSettings): Stripe {
     httpClient: patientWithRateLimits(
       Stripe.createNodeHttpClient(agent),
       settings.rate_limit_retries ?? RATE_LIMIT_RETRIES,
+      settings.requests_per_second === undefined ? undefined : createPace(settings.requests_per_second),
     ),
   });
 }
@@ -58,13 +62,18 @@ export const sendOnlyBefore = <T>(moment_ms: number, work: () => Promise<T>): Pr
 /**
  * Repeats what was answered 429, after `Retry-After` where it is given, else after 0.25, 0.5, 1, 2, 4, 8 s with jitter.
  * The SDK repeats connection errors, 409 and 5xx, but never a 429. Such a request was not carried out, and the
- * headers stay what they were, so a repeated POST keeps its idempotency key.
+ * headers stay what they were, so a repeated POST keeps its idempotency key. Every attempt waits for its turn first.
  */
-export function patientWithRateLimits(inner: HttpClient, retries = RATE_LIMIT_RETRIES): HttpClient {
+export function patientWithRateLimits(
+  inner: HttpClient,
+  retries = RATE_LIMIT_RETRIES,
+  pace?: Pace,
+): HttpClient {
   return {
     getClientName: () => inner.getClientName(),
     async makeRequest(...request) {
       for (let attempt = 0; ; attempt += 1) {
+        await pace?.();
         if (Date.now() >= (tooLateFrom_ms.getStore() ?? Number.POSITIVE_INFINITY)) {
           throw new Error('It is too late to send this');
         }

@@ -26,6 +26,8 @@ import { observedRefund } from './translate.ts';
 export interface ProviderDeps extends AskDeps {
   log: Pick<Logger, 'warn' | 'info'>;
   registry: Registry;
+  /** A client that is paced, for finding out what has become of refunds: nobody waits for that. `stripe` by default. */
+  background?: Stripe;
   /** How long one request that moves money may take. */
   timeout_ms?: number;
   /** How many unknown outcomes in a row stop the sending. */
@@ -41,7 +43,7 @@ const PAUSE_ms = 10_000;
 
 /** Stripe, as the place where refunds are made. */
 export function createProvider(deps: ProviderDeps): RefundProvider {
-  const { stripe, log, timeout_ms = TIMEOUT_ms, pause_ms = PAUSE_ms } = deps;
+  const { stripe, background = stripe, log, timeout_ms = TIMEOUT_ms, pause_ms = PAUSE_ms } = deps;
   const durations = new Histogram({
     name: 'stripe_refund_duration_seconds',
     help: 'From sending a refund to Stripe to its answer, or to giving up on it.',
@@ -71,7 +73,7 @@ export function createProvider(deps: ProviderDeps): RefundProvider {
   const create = async (order: RefundOrder, observed_at: Date): Promise<ProviderAnswer> => {
     const { payment, reason } = order;
     try {
-      const refund = await stripe.refunds.create(
+      const refund = await (order.again ? background : stripe).refunds.create(
         {
           ...(payment.stripe_charge_id === null
             ? { payment_intent: payment.stripe_payment_intent_id ?? '' }
@@ -123,7 +125,7 @@ export function createProvider(deps: ProviderDeps): RefundProvider {
     async findRefund({ refund_id, payment }): Promise<ProviderLookup> {
       try {
         const context = await startAsking(deps);
-        for await (const refund of stripe.refunds.list({ limit: 100, ...namedBy(payment) }, once)) {
+        for await (const refund of background.refunds.list({ limit: 100, ...namedBy(payment) }, once)) {
           if (refund.metadata?.refund_id === refund_id) {
             return { outcome: 'found', refund: observedRefund(refund, context) };
           }
