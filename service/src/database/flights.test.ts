@@ -60,13 +60,25 @@ test('a failure in the middle of what was sent together leaves nothing of it, al
   assert.deepEqual(await notes(), []);
 });
 
+test('what is told is what had failed, also where the end that was sent along is heard of first', async () => {
+  const toldLater = async <T>(answer: Promise<T>, turns: number): Promise<T> =>
+    turns === 0 ? await answer : await toldLater(answer, turns - 1);
+  await assert.rejects(
+    withTransaction(pool, async (tx) => {
+      await Promise.all([tx.query(write('a')), toldLater(tx.query(write('a')), 8), tx.commit()]);
+    }),
+    { code: '23505' },
+  );
+  assert.deepEqual(await notes(), []);
+});
+
 test('a failure that the work has swallowed is not committed silently', async () => {
   await assert.rejects(
     withTransaction(pool, async (tx) => {
       await tx.query(write('a'));
       await tx.query('SELECT 1 / 0').catch(() => {});
     }),
-    /something had failed/,
+    { code: '22012' },
   );
   assert.deepEqual(await notes(), []);
 });

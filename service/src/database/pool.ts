@@ -107,15 +107,22 @@ function begin(client: pg.ClientBase): Transaction {
   const begun = query('BEGIN');
   begun.catch(() => {});
   let committed: Promise<void> | undefined;
+  let failure: unknown;
   const afterBegin = async (...args: unknown[]) => {
     if (committed !== undefined) throw new Error('A transaction that has ended was asked for more');
-    return (await Promise.all([begun, query(...args)]))[1];
+    const answer = query(...args);
+    answer.catch((error: unknown) => {
+      failure ??= error;
+    });
+    return (await Promise.all([begun, answer]))[1];
   };
   const commit = async () => {
     const [, { command }] = await Promise.all([begun, query('COMMIT')]);
-    // PostgreSQL answers a COMMIT of what has failed with a ROLLBACK, and calls that a success.
-    if (command !== 'COMMIT')
-      throw new Error('A transaction in which something had failed was to be committed');
+    // PostgreSQL answers a COMMIT of what has failed with a ROLLBACK, and calls that a success. This may be heard of before the
+    // failure itself, which is what says whether it is anybody's fault.
+    if (command !== 'COMMIT') {
+      throw failure ?? new Error('A transaction in which something had failed was to be committed');
+    }
   };
   return {
     query: afterBegin as Transaction['query'],
