@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { report, simulate } from './simulate.ts';
 
-const USAGE = `npm run simulate -- [--runs n] [--seed n] [--replay seed] [--worlds n] [--failures n]
+const USAGE = `npm run simulate -- [--runs n] [--seed n] [--replay seed] [--worlds n] [--failures n] [--shrink s]
   --runs n       how many schedules (100)
   --seed n       the first one's seed (any, printed)
   --replay seed  this one only
   --worlds n     how many side by side (3)
-  --failures n   ends after so many schedules that went wrong (5)`;
+  --failures n   ends after so many schedules that went wrong (5)
+  --shrink s     seconds in which one that went wrong is made shorter (60)`;
 
 function readNumber(name: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
       replay: { type: 'string' },
       worlds: { type: 'string' },
       failures: { type: 'string' },
+      shrink: { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -36,13 +38,24 @@ async function main(): Promise<number> {
   const seed = replay ?? readNumber('seed', values.seed, 1 + Math.floor(Math.random() * 1_000_000));
   const worlds = readNumber('worlds', values.worlds, 3);
   const failures_max = readNumber('failures', values.failures, 5);
+  const shrink_s = readNumber('shrink', values.shrink, 60);
   const started = performance.now();
   console.log(`seed ${seed}, ${runs} runs`);
+  const interruption = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (interruption.signal.aborted) process.exit(130);
+      interruption.abort();
+      console.log('\nends after the schedules under way');
+    });
+  }
   const result = await simulate({
+    signal: interruption.signal,
     runs,
     seed,
     worlds,
     failures_max,
+    shrink_within_ms: shrink_s * 1_000,
     onRun(done, violations) {
       const each_ms = (performance.now() - started) / done;
       const left_s = Math.round(((runs - done) * each_ms) / 1_000);

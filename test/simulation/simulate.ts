@@ -15,6 +15,8 @@ export interface SimulationOptions {
   failures_max?: number;
   /** How long a schedule that went wrong is made shorter. */
   shrink_within_ms?: number;
+  /** Ends it after the schedules under way. */
+  signal?: AbortSignal;
   onRun?: (done: number, violations: number) => void;
 }
 
@@ -40,6 +42,7 @@ export async function simulate({
   within_ms = Number.POSITIVE_INFINITY,
   failures_max = 5,
   shrink_within_ms = 60_000,
+  signal,
   onRun,
 }: SimulationOptions): Promise<SimulationResult> {
   const started = performance.now();
@@ -48,7 +51,12 @@ export async function simulate({
   let next = 0;
   let done = 0;
   const work = async (world: World) => {
-    while (next < runs && failures.length < failures_max && performance.now() - started < within_ms) {
+    const isOver = () =>
+      next >= runs ||
+      failures.length >= failures_max ||
+      signal?.aborted === true ||
+      performance.now() - started > within_ms;
+    while (!isOver()) {
       const schedule = drawSchedule(seed + next);
       next += 1;
       const outcome = await runSchedule(world, schedule);
@@ -56,7 +64,7 @@ export async function simulate({
       done += 1;
       if (outcome.violations.length > 0) {
         const shortest = await shrink(world, schedule, outcome.violations, {
-          within_ms: shrink_within_ms,
+          within_ms: signal?.aborted === true ? 0 : shrink_within_ms,
         });
         failures.push(describeFailure(schedule.seed, outcome, shortest?.outcome));
       }

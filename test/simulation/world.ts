@@ -104,7 +104,7 @@ export async function startWorld(): Promise<World> {
       // What is committed is in the log before it is acknowledged, so that a crash of the server loses none of it.
       synchronous_commit: 'on',
       max_connections: '60',
-      deadlock_timeout: '200ms',
+      deadlock_timeout: '1s',
       scram_iterations: '1',
       shared_buffers: '32MB',
     },
@@ -211,7 +211,14 @@ export async function startWorld(): Promise<World> {
   };
   /** Several statements in one transaction, without triggers: as nobody but a test may write. */
   const rewrite = (statements: readonly string[]) =>
-    query(['SET LOCAL session_replication_role = replica', ...statements].join(';\n'));
+    query(
+      [
+        'SET LOCAL session_replication_role = replica',
+        // Where it and a transaction of the service wait for each other, it is this one that gives way, and tries again.
+        "SET LOCAL deadlock_timeout = '10ms'",
+        ...statements,
+      ].join(';\n'),
+    );
   const sql = (text: string, ...values: (string | number)[]) => standIn.world.store.sql(text).run(...values);
 
   let crashing = Promise.resolve();
