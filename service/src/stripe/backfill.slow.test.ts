@@ -228,3 +228,35 @@ test('beside live webhooks a backfill ends in the books that either of them alon
     await other.close();
   }
 });
+
+test('a payment whose brand and customer are longer than an index takes does not stop a backfill', async () => {
+  const other = await createTestWorld();
+  try {
+    // Not of one character over and over: that would be compressed.
+    const long = (seed: number) =>
+      Array.from({ length: 500 }, (_, index) =>
+        String.fromCodePoint(0x4e00 + ((index * seed) % 20_000)),
+      ).join('');
+    const pay = (metadata: Record<string, string>) =>
+      createPaymentIntent(other.standIn.world, {
+        amount: 500,
+        currency: 'usd',
+        payment_method: 'pm_card_visa',
+        confirm: true,
+        metadata,
+      });
+    pay({ brand_id: long(7_919), customer_id: long(6_101) });
+    pay({ brand_id: 'b'.repeat(500), customer_id: 'customer_1' });
+    const { status } = await backfill(other, { since });
+    assert.equal(status, 'finished');
+    const { rows } = await other.pool.query(
+      'SELECT brand_id, left(customer_id, 6) AS customer FROM payments ORDER BY brand_id',
+    );
+    assert.deepEqual(rows, [
+      { brand_id: 'b'.repeat(500), customer: 'custom' },
+      { brand_id: 'house', customer: 'guest_' },
+    ]);
+  } finally {
+    await other.close();
+  }
+});

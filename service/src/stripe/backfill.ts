@@ -1,25 +1,9 @@
 import type pg from 'pg';
-import type Stripe from 'stripe';
 import { newId } from '../ids.ts';
 import { bringIn, type Changes } from './apply.ts';
-import {
-  type Answer,
-  type AskDeps,
-  CHARGE_WITH_INTENT,
-  type Finding,
-  findingOfCharge,
-  findingOfDispute,
-  findingOfInvoicePayment,
-  findingOfRefund,
-  INVOICE_PAYMENTS_WITH_PAYMENT,
-  startAsking,
-  WITH_PAYMENT,
-} from './ask.ts';
+import type { AskDeps, Finding } from './ask.ts';
+import { askForPage, type Page, STEPS, type Step, shareRead } from './pages.ts';
 import * as queries from './queries.ts';
-
-/** What is read, in this order: payments first, so that what hangs on them finds them. */
-export const STEPS = ['charges', 'invoice_payments', 'refunds', 'disputes'] as const;
-export type Step = (typeof STEPS)[number];
 
 /** How many objects of each kind were read, and what they did to the books. */
 export interface Counts extends Changes {
@@ -63,7 +47,6 @@ export interface BackfillResult {
   counts: Counts;
 }
 
-const PAGE_SIZE = 100;
 const CONCURRENCY = 8;
 /** Windows overlap by this much: Stripe's times have seconds, and its lists may lag a little behind. */
 const OVERLAP_ms = 60_000;
@@ -186,12 +169,12 @@ async function readStep(
       counts: state.counts,
     });
   report(0);
-  let asked: Promise<Page> | undefined = ask(deps, state, state.starting_after);
+  let asked: Promise<Page> | undefined = askForPage(deps, state.step, state, state.starting_after);
   while (asked !== undefined) {
     const page: Page = await asked;
     const last = page.entries.at(-1);
     // The next page is on its way while this one is written.
-    asked = page.more && last !== undefined ? ask(deps, state, last.id) : undefined;
+    asked = page.more && last !== undefined ? askForPage(deps, state.step, state, last.id) : undefined;
     asked?.catch(() => {});
     const counts = await bringInPage(deps, state, page, concurrency);
     state = { ...state, counts, starting_after: last?.id ?? state.starting_after };
@@ -200,66 +183,6 @@ async function readStep(
     if (signal?.aborted === true) return { state, whole: false };
   }
   return { state, whole: true };
-}
-
-/** Pages run from the window's end to its beginning. */
-function shareRead({ window_from, window_until }: queries.Backfill, reached: Date): number {
-  const whole = window_until.getTime() - window_from.getTime();
-  const read = window_until.getTime() - reached.getTime();
-  return whole <= 0 ? 1 : Math.min(1, Math.max(0, read / whole));
-}
-
-/** One of Stripe's pages: each object with how to find out what it says of its payment. */
-interface Page {
-  more: boolean;
-  entries: { id: string; created_at: Date; find: () => Promise<Answer> }[];
-}
-
-async function ask(deps: AskDeps, state: queries.Backfill, startingAfter: string | null): Promise<Page> {
-  const { stripe } = deps;
-  const params = {
-    limit: PAGE_SIZE,
-    created: {
-      gte: Math.max(0, Math.floor(state.window_from.getTime() / 1000)),
-      lte: Math.floor(state.window_until.getTime() / 1000),
-    },
-    ...(startingAfter === null ? {} : { starting_after: startingAfter }),
-  };
-  const context = await startAsking(deps);
-  const listed = (paths: readonly string[]) => ({ ...params, expand: paths.map((path) => `data.${path}`) });
-  switch (state.step) {
-    case 'charges':
-      return page(await stripe.charges.list(listed(CHARGE_WITH_INTENT)), (charge) =>
-        findingOfCharge(deps, charge, context),
-      );
-    case 'invoice_payments':
-      return page(
-        await stripe.invoicePayments.list({ ...listed(INVOICE_PAYMENTS_WITH_PAYMENT), status: 'paid' }),
-        (paid) => findingOfInvoicePayment(deps, paid, context),
-      );
-    case 'refunds':
-      return page(await stripe.refunds.list(listed(WITH_PAYMENT)), (refund) =>
-        findingOfRefund(deps, refund, context),
-      );
-    case 'disputes':
-      return page(await stripe.disputes.list(listed(WITH_PAYMENT)), (dispute) =>
-        findingOfDispute(deps, dispute, context),
-      );
-  }
-}
-
-function page<T extends { id: string; created: number }>(
-  list: Stripe.ApiList<T>,
-  find: (object: T) => Promise<Answer>,
-): Page {
-  return {
-    more: list.has_more,
-    entries: list.data.map((object) => ({
-      id: object.id,
-      created_at: new Date(object.created * 1000),
-      find: () => find(object),
-    })),
-  };
 }
 
 /** Writes a page, a few objects at a time, and returns the counts with it. */

@@ -1,5 +1,6 @@
 import type { Queryable } from '../database/pool.ts';
-import type { Counts, Step } from './backfill.ts';
+import type { Counts } from './backfill.ts';
+import type { Step } from './pages.ts';
 
 /** The database's time, by which answers of Stripe are ordered; asked for before Stripe is. */
 export async function readDatabaseClock(db: Queryable): Promise<Date> {

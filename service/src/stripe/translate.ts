@@ -161,10 +161,20 @@ export function idOf(reference: string | { id: string } | null | undefined): str
   return typeof reference === 'string' ? reference : reference.id;
 }
 
-/** Empty is absent: Stripe removes a name by setting it to ''. PostgreSQL's text holds no NUL. */
+/**
+ * An index entry of PostgreSQL's takes 2,704 bytes, and two of these share one. Stripe's values have up to 500 characters,
+ * so that only what is mostly no Latin letters can be longer.
+ */
+const LONGEST_VALUE_bytes = 1_000;
+
+/**
+ * Empty is absent: Stripe removes a name by setting it to ''. PostgreSQL's text holds no NUL. What is too long is absent as
+ * well rather than cut: what is left of it could be the name of somebody else.
+ */
 function metadataValue(metadata: Stripe.Metadata | null | undefined, name: string): string | null {
   const value = metadata?.[name]?.trim();
-  return value === undefined || value === '' || value.includes('\0') ? null : value;
+  if (value === undefined || value === '' || value.includes('\0')) return null;
+  return Buffer.byteLength(value) > LONGEST_VALUE_bytes ? null : value;
 }
 
 function fromSeconds(seconds: number): Date {
