@@ -42,6 +42,7 @@ export function settingsOf(neighbours: {
     DATABASE_URL: databaseUrl,
     STRIPE_API_KEY: TEST_KEY,
     STRIPE_API_BASE: standIn.url,
+    STRIPE_BACKGROUND_REQUESTS_PER_SECOND: '10000',
     STRIPE_WEBHOOK_SECRET: webhookSecret,
     OAUTH_ISSUER: issuer.url,
     OAUTH_CLIENT_ID: 'payments-service',
