@@ -22,6 +22,7 @@ export interface TestApp {
   url: string;
   port: number;
   app: FastifyInstance;
+  databaseUrl: string;
   pool: Pool;
   issuer: Issuer;
   /** Everything logged so far, as it was written. */
@@ -39,6 +40,8 @@ const pass: Probe = { check: () => ({ status: 'pass' }), stop() {} };
 const NOWHERE = 'http://127.0.0.1:1';
 
 export interface TestAppOptions extends Partial<AppDeps> {
+  /** Another instance of this one: with its database and its issuer. */
+  beside?: Pick<TestApp, 'databaseUrl' | 'issuer'>;
   /** Where refunds are made. Without it Stripe cannot be reached. */
   standIn?: Pick<StripeStandIn, 'url'>;
   /** How patient the sending of refunds is. */
@@ -50,6 +53,7 @@ export interface TestAppOptions extends Partial<AppDeps> {
 }
 
 export async function startTestApp({
+  beside,
   extend,
   standIn,
   sending,
@@ -57,10 +61,10 @@ export async function startTestApp({
   ...deps
 }: TestAppOptions = {}): Promise<TestApp> {
   await using stack = new AsyncDisposableStack();
-  const database = stack.use(await createTestDatabase());
-  const issuer = await startIssuer();
-  stack.defer(() => issuer.close());
-  const pool = createPool({ connectionString: database.url, max: 8 });
+  const databaseUrl = beside?.databaseUrl ?? stack.use(await createTestDatabase()).url;
+  const issuer = beside?.issuer ?? (await startIssuer());
+  if (beside === undefined) stack.defer(() => issuer.close());
+  const pool = createPool({ connectionString: databaseUrl, max: 8 });
   stack.defer(() => pool.end());
   const lines: string[] = [];
   const stream = new Writable({
@@ -116,6 +120,7 @@ export async function startTestApp({
     url,
     port,
     app,
+    databaseUrl,
     pool,
     issuer,
     logged: () => lines.join(''),

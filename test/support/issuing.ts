@@ -17,8 +17,8 @@ export interface IssuingWorld extends TestApp {
   standIn: StripeStandIn;
   /** A payment at the stand-in that the books know; amounts in the smallest unit. */
   pay(options?: PayOptions): Promise<PaidCharge>;
-  /** A caller: a service with these scopes, or a person of `local/issuer/people.ts`. */
-  caller(who: { scope?: string; as?: string; brand?: string }): Promise<Caller>;
+  /** A caller: a service with these scopes, or a person of `local/issuer/people.ts`; of this instance unless another is named. */
+  caller(who: { scope?: string; as?: string; brand?: string }, at?: Pick<TestApp, 'url'>): Promise<Caller>;
   /** What another process of the service has, to recover with. */
   deps: SubmitDeps;
   /** The refunds that the stand-in has of a payment, the latest first. */
@@ -134,10 +134,10 @@ export async function startIssuing({ stripe, ...options }: IssuingOptions = {}):
       ]);
       return { payment_id: rows[0].payment_id, charge_id, payment_intent_id: intent.id };
     },
-    async caller(who) {
+    async caller(who, { url } = app) {
       const { access_token } = await app.issuer.mintToken(who);
       const send = async <Body>(path: string, init: RequestInit): Promise<Reply<Body>> => {
-        const response = await fetch(`${app.url}${path}`, init);
+        const response = await fetch(`${url}${path}`, init);
         const text = await response.text();
         return {
           status: response.status,
