@@ -169,6 +169,9 @@ async function doDeed(playing: Play, deed: Deed): Promise<string | undefined> {
       standIn.deliverer.redeliver(event);
       return event;
     }
+    case 'deliver':
+      await standIn.deliverer.idle();
+      return undefined;
     case 'inbox':
       return await outlived(() => world.instance(deed.instance).workInbox());
     case 'recover':

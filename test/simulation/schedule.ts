@@ -64,6 +64,8 @@ export type Deed =
   | { do: 'stripe_fault'; rule: FaultRule }
   | { do: 'webhook_fault'; rule: WebhookFaultRule }
   | { do: 'redeliver'; event: number }
+  /** Everything that Stripe has to say now arrives. */
+  | { do: 'deliver' }
   | { do: 'inbox'; instance: number }
   | { do: 'recover'; instance: number }
   | { do: 'reconcile'; instance: number }
@@ -140,6 +142,25 @@ export function drawSchedule(seed: number): Schedule {
       const next = issue(draws, instance);
       add(deed.do === 'die' && next.do === 'issue' ? { ...next, instance: deed.instance } : next);
     }
+  }
+  // Stripe's answer to one instance is on its way for so long that another one learns what came after it.
+  if (draws.chance(0.25)) {
+    const [slow, fast] = draws.pick([
+      [0, 1],
+      [1, 0],
+    ] as const);
+    const route = draws.pick(['/v1/payment_intents/:id', '/v1/refunds/:id', '/v1/charges/:id']);
+    add({
+      do: 'stripe_fault',
+      rule: { kind: 'slow_after', method: 'GET', route, times: draws.int(1, 2), ms: 100 },
+    });
+    add(elsewhere(draws, instance), 'wait');
+    add({ do: 'redeliver', event: draws.int(0, 30) }, 'wait');
+    add({ do: 'deliver' }, 'wait');
+    add({ do: 'inbox', instance: slow }, 'moment');
+    add(elsewhere(draws, instance), 'wait');
+    add({ do: 'deliver' }, 'wait');
+    add({ do: 'inbox', instance: fast }, 'wait');
   }
   // Rare, because it costs most: the whole server.
   if (draws.chance(0.02)) {

@@ -76,6 +76,7 @@ export interface World {
 const WEBHOOK_SECRET = 'whsec_simulation';
 /** Which instance a caller means; Stripe's requests have none, and go to each in turn. */
 const TO_INSTANCE = 'x-instance';
+const LOCK_NOT_AVAILABLE = '55P03';
 const PATIENCE_ms = 20_000;
 /** Tables in which nothing happens; they are neither emptied nor moved in time. */
 const STILL = ['schema_migrations', 'pgmigrations', 'refund_reasons', 'approval_limits'];
@@ -203,7 +204,8 @@ export async function startWorld(): Promise<World> {
       try {
         return (await admin.query<Row>(text, values)).rows;
       } catch (error) {
-        const again = isDatabaseUnavailable(error) || (error as { code?: string }).code === '40P01';
+        const again =
+          isDatabaseUnavailable(error) || (error as { code?: string }).code === LOCK_NOT_AVAILABLE;
         if (!again || performance.now() > deadline) throw error;
         await pause(5);
       }
@@ -215,7 +217,7 @@ export async function startWorld(): Promise<World> {
       [
         'SET LOCAL session_replication_role = replica',
         // Where it and a transaction of the service wait for each other, it is this one that gives way, and tries again.
-        "SET LOCAL deadlock_timeout = '10ms'",
+        "SET LOCAL lock_timeout = '50ms'",
         ...statements,
       ].join(';\n'),
     );
