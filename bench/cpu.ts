@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 
 /** Linux counts processor time in hundredths of a second (USER_HZ). */
@@ -21,6 +22,12 @@ export function cpuOf<Name extends string>(
     return [name, ticks / TICKS_PER_S];
   });
   return Object.fromEntries(used) as Record<Name, number>;
+}
+
+/** How much processor time everything on this machine has used, in seconds. */
+export function cpuOfAll_s(): number {
+  const used_ms = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  return used_ms / 1_000;
 }
 
 interface Process {

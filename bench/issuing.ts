@@ -1,7 +1,8 @@
+import { cpuOfAll_s } from './cpu.ts';
 import type { GroupFigures } from './load.ts';
 import { onlyRefunds } from './refused.ts';
 import { quantile, readHistogram } from './scrape.ts';
-import { type BenchWorld, type Progress, startBenchWorld } from './world.ts';
+import { type BenchWorld, type Program, type Progress, startBenchWorld } from './world.ts';
 
 const MODERATE_PER_S = 100;
 const MODERATE_CALLERS = 16;
@@ -14,7 +15,9 @@ export interface IssuingRun extends Omit<GroupFigures, 'name' | 'statuses'> {
   own_p50_ms: number;
   own_p95_ms: number;
   /** Processor time of each program for one refund, in ms, where the system tells. */
-  cpu_ms?: Record<string, number>;
+  cpu_ms?: Record<Program, number>;
+  /** How many cores whatever else runs on this machine took meanwhile: the figures are the worse for it. */
+  other_cores?: number;
 }
 
 export interface IssuingFigures {
@@ -43,6 +46,7 @@ export async function measureIssuing(options: IssuingOptions): Promise<IssuingFi
 
   onProgress('warming up');
   await run(callers[0] ?? 1);
+  await world.rest();
   onProgress(`${MODERATE_PER_S} refunds/s`);
   const moderate = await run(MODERATE_CALLERS, MODERATE_PER_S);
   const full: IssuingRun[] = [];
@@ -68,29 +72,41 @@ async function runOnce(
 ): Promise<IssuingRun> {
   const group = { name: 'all', callers, charges: world.charges, amount_cents: 1_00 };
   const before = await readHistogram(url, OWN_PART);
-  const cpuBefore_s = world.cpu_s();
+  const use = measureUse(world);
   const [all] = await world.load(url, [per_s === undefined ? group : { ...group, per_s }], {
     warm_up_s,
     measured_s,
   });
-  const cpu_s = world.cpu_s();
+  const used = use();
   const own = await readHistogram(url, OWN_PART, before);
   const { name: _, statuses, ...figures } = onlyRefunds(all);
-  const made = own.count;
   return {
     callers,
     ...figures,
     own_p50_ms: quantile(own, 0.5) * 1_000,
     own_p95_ms: quantile(own, 0.95) * 1_000,
-    ...(cpu_s === undefined || cpuBefore_s === undefined
+    ...(used === undefined
       ? {}
-      : {
-          cpu_ms: Object.fromEntries(
-            Object.entries(cpu_s).map(([program, used]) => [
-              program,
-              ((used - cpuBefore_s[program as keyof typeof cpuBefore_s]) / made) * 1_000,
-            ]),
-          ),
-        }),
+      : { cpu_ms: mapValues(used.cpu_s, (s) => (s / own.count) * 1_000), other_cores: used.other_cores }),
   };
 }
+
+/** Begins to measure; what it returns ends it. */
+function measureUse(world: BenchWorld) {
+  const [started, before_s, allBefore_s] = [performance.now(), world.cpu_s(), cpuOfAll_s()];
+  return () => {
+    const [took_s, after_s, all_s] = [(performance.now() - started) / 1_000, world.cpu_s(), cpuOfAll_s()];
+    if (before_s === undefined || after_s === undefined) return undefined;
+    const cpu_s = mapValues(after_s, (s, program) => s - before_s[program]);
+    const ours_s = Object.values(cpu_s).reduce((sum, s) => sum + s, 0);
+    return { cpu_s, other_cores: Math.max(0, all_s - allBefore_s - ours_s) / took_s };
+  };
+}
+
+const mapValues = <Name extends string>(
+  values: Record<Name, number>,
+  change: (value: number, name: Name) => number,
+): Record<Name, number> =>
+  Object.fromEntries(
+    (Object.entries(values) as [Name, number][]).map(([name, value]) => [name, change(value, name)]),
+  ) as Record<Name, number>;

@@ -3,7 +3,6 @@ import http from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import Stripe from 'stripe';
 import { startIssuer } from '../local/issuer/start.ts';
 import { startPostgres } from '../local/postgres/start.ts';
@@ -220,15 +219,4 @@ async function assertNothingLost(pool: Pool, sent: number): Promise<void> {
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await wait(200);
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { events: { type: 'string', default: '100000' } } });
-  const events = Number(values.events);
-  if (!Number.isInteger(events) || events < 100) {
-    console.error('--events has to be a whole number, 100 or more.');
-    process.exit(2);
-  }
-  const figures = await measureWebhooks({ events, onProgress: (sentence) => console.error(sentence) });
-  console.log(JSON.stringify(figures, null, 2));
 }

@@ -18,6 +18,8 @@ import type { StandInAnswer, StandInOrder } from './stand-in.ts';
 const SECRET = 'whsec_of_the_measurement';
 const LOOKS_BACK_ms = 86_400_000;
 
+/** What is measured together; `bench` keeps the measurement itself, and the issuer. */
+export type Program = 'service' | 'postgres' | 'stand_in' | 'callers' | 'bench';
 export type Progress = (sentence: string) => void;
 
 /** A durable PostgreSQL, the stand-in and the callers in processes of their own, and services as they are asked for. */
@@ -38,12 +40,16 @@ export interface BenchWorld extends AsyncDisposable {
   /** Has the stand-in send its events to a service from now on. */
   sendEventsTo(url: string): Promise<void>;
   /** What each of the programs has used of the processors so far; undefined where the system does not tell. */
-  cpu_s(): Record<'service' | 'postgres' | 'stand_in' | 'callers', number> | undefined;
+  cpu_s(): Record<Program, number> | undefined;
+  /** Refunds that the stand-in has. */
+  countAtStripe(): Promise<number>;
+  /** What the database does by itself once a minute: tables that have grown are looked at, and plans made anew. */
+  rest(): Promise<void>;
   /** Holds the books to their rules, and to what the stand-in has. */
   check(): Promise<void>;
 }
 
-export interface RunningService {
+interface RunningService {
   url: string;
   stop(): Promise<void>;
 }
@@ -137,7 +143,12 @@ export async function startBenchWorld({
         postgres: postgres.directory,
         stand_in: [standIn.pid],
         callers: [callers.pid],
+        bench: [process.pid],
       }),
+    countAtStripe: async () => (await tell({ make: 'count' })).refunds,
+    async rest() {
+      await pool.query('VACUUM ANALYZE');
+    },
     async check() {
       await assertBooksBalance(pool);
       const { rows } = await pool.query<{ made: number; unknown: number }>(
