@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createRefund, settleRefund } from '../local/stripe/resources/refunds.ts';
 import { advanceClock } from '../local/stripe/time.ts';
@@ -31,6 +31,9 @@ before(async () => {
   finance = await fleet.callers({ as: 'finance' });
 });
 after(() => fleet[Symbol.asyncDispose]());
+afterEach(() => {
+  fleet.standIn.faults.clear();
+});
 
 /** How often a race of two is run: who wins must not matter. */
 const ROUNDS = 12;
