@@ -196,6 +196,7 @@ test('an issuer that was never reached is not ready; reached, ready; lost again,
     status: 'fail',
     checks: {
       database: { status: 'pass' },
+      refunds: { status: 'pass' },
       migrations: { status: 'pass' },
       issuer: { status: 'fail', output: 'The issuer has not been reached since the start.' },
     },
