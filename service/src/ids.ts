@@ -1,6 +1,14 @@
 import { typeid } from 'typeid-js';
 
-type Prefix = 'payment' | 'refund' | 'dispute' | 'event' | 'anomaly' | 'backfill';
+type Prefix =
+  | 'payment'
+  | 'refund'
+  | 'dispute'
+  | 'event'
+  | 'anomaly'
+  | 'backfill'
+  | 'reconcile'
+  | 'difference';
 
 /** A new identifier: a TypeID, that is its kind and a UUIDv7 (RFC 9562) in base 32, so that it sorts by time of making. */
 export function newId(prefix: Prefix): string {

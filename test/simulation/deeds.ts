@@ -13,8 +13,8 @@ import {
   settleRefund,
 } from '../../local/stripe/resources/refunds.ts';
 import { isDatabaseUnavailable } from '../../service/src/database/unavailable.ts';
-import { BackfillRunning } from '../../service/src/stripe/backfill.ts';
 import { stripeFailure } from '../../service/src/stripe/client.ts';
+import { ReconcileRunning } from '../../service/src/stripe/reconcile/reconcile.ts';
 import { count, describe, type Tally } from './history.ts';
 import { isAnswered, isFinal, noteSend, type Wish } from './ledger.ts';
 import type { AmountPlan, Deed, Step } from './schedule.ts';
@@ -177,7 +177,10 @@ async function doDeed(playing: Play, deed: Deed): Promise<string | undefined> {
     case 'recover':
       return await outlived(async () => String(await world.instance(deed.instance).recover()));
     case 'reconcile':
-      return await outlived(() => world.instance(deed.instance).reconcile());
+      return await outlived(async () => {
+        const differences = await world.instance(deed.instance).reconcile();
+        return differences.map(({ kind, done }) => `${kind} ${done}`).join(', ');
+      });
     case 'die':
       world.instance(deed.instance).life.arm(deed.after_io, deed.sent);
       return undefined;
@@ -219,7 +222,7 @@ export async function outlived(work: () => Promise<unknown>): Promise<string | u
     return typeof outcome === 'string' ? outcome : undefined;
   } catch (error) {
     const excused =
-      isDatabaseUnavailable(error) || stripeFailure(error) !== undefined || error instanceof BackfillRunning;
+      isDatabaseUnavailable(error) || stripeFailure(error) !== undefined || error instanceof ReconcileRunning;
     if (!excused) throw error;
     return `failed: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -12,12 +12,12 @@ import { createLog } from '../../service/src/log.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { recoverDue } from '../../service/src/refunds/recover.ts';
 import { type Turns, takeTurns } from '../../service/src/refunds/turns.ts';
-import { backfill } from '../../service/src/stripe/backfill.ts';
 import { patientWithRateLimits } from '../../service/src/stripe/client.ts';
 import { processEvent } from '../../service/src/stripe/inbox.ts';
 import { releaseAbandonedJobs } from '../../service/src/stripe/job-queries.ts';
 import { createProvider } from '../../service/src/stripe/provider.ts';
 import { enqueueForgotten, PROCESS_EVENT } from '../../service/src/stripe/queries.ts';
+import { type ReconcileResult, reconcile } from '../../service/src/stripe/reconcile/reconcile.ts';
 import { webhookRoutes } from '../../service/src/stripe/webhook.ts';
 import { type Clock, fly, flying } from './flight.ts';
 import { createLifeline, type Lifeline } from './lifeline.ts';
@@ -44,8 +44,8 @@ export interface Instance {
   workInbox(): Promise<void>;
   /** Asks for what is due to be asked about; resolves with how much that was. */
   recover(): Promise<number>;
-  /** Brings in whatever Stripe has. */
-  reconcile(): Promise<void>;
+  /** Compares everything with Stripe; resolves with where the two differed. */
+  reconcile(): Promise<ReconcileResult['differences']>;
   close(): Promise<void>;
 }
 
@@ -202,7 +202,8 @@ export function startInstance(app: FastifyInstance, surroundings: Surroundings):
     },
     recover: async () => (await live(() => recoverDue(deps))) ?? 0,
     async reconcile() {
-      await live(() => backfill(deps, { since: new Date(0), concurrency: 2 }));
+      const result = await live(() => reconcile(deps, { from: new Date(0) }));
+      return result?.differences ?? [];
     },
     async close() {
       await Promise.all([pool.end(), jobs.end()]);

@@ -42,6 +42,17 @@ export async function checkAtRest(playing: Play): Promise<void> {
   checkAnswersAreKept(playing);
   await checkKeys(playing);
   await checkEvents(playing);
+  await checkNothingToReconcile(playing);
+}
+
+/** What the checks above say of both sides, the service must say too. */
+async function checkNothingToReconcile({ world, violations }: Play): Promise<void> {
+  for (const { kind, entity_type, entity_id, stripe_id, here, at_stripe } of await world
+    .instance(0)
+    .reconcile()) {
+    const sides = `${JSON.stringify(here)} here, ${JSON.stringify(at_stripe)} at Stripe`;
+    violations.push(`reconciled at rest: ${entity_type} ${entity_id} ${stripe_id} ${kind}: ${sides}`);
+  }
 }
 
 const everything = { where: {}, created: {}, limit: 10_000 };

@@ -30,7 +30,7 @@ export async function bringToRest(playing: Play): Promise<void> {
   await settle(playing);
   if (await hasMissedWebhooks(playing)) {
     for (let attempt = 0; attempt < 4; attempt += 1) {
-      if ((await outlived(() => world.instance(attempt).reconcile())) === undefined) break;
+      if ((await outlived(async () => void (await world.instance(attempt).reconcile()))) === undefined) break;
     }
     await settle(playing);
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { newId } from '../ids.ts';
+import { alone } from './alone.ts';
 import { bringIn, type Changes } from './apply.ts';
 import type { AskDeps, Finding } from './ask.ts';
 import { askForPage, type Page, STEPS, type Step, shareRead } from './pages.ts';
@@ -71,24 +72,9 @@ export class BackfillRunning extends Error {
  * @throws BackfillRunning, and the errors of the SDK and the database: what was read before them is kept
  */
 export async function backfill(deps: AskDeps, options: BackfillOptions): Promise<BackfillResult> {
-  const guard = await deps.pool.connect();
-  let broken: Error | undefined;
-  // The lock lives and dies with this connection: a process that is killed holds nothing back.
-  const lose = (error: Error) => {
-    broken = error;
-  };
-  guard.on('error', lose);
-  try {
-    if (!(await queries.tryLockBackfill(guard))) throw new BackfillRunning();
-    try {
-      return await run(deps, guard, options);
-    } finally {
-      await queries.unlockBackfill(guard).catch(lose);
-    }
-  } finally {
-    guard.off('error', lose);
-    guard.release(broken);
-  }
+  const result = await alone(deps.pool, 'backfill', (guard) => run(deps, guard, options));
+  if (result === 'taken') throw new BackfillRunning();
+  return result;
 }
 
 async function run(deps: AskDeps, guard: pg.PoolClient, options: BackfillOptions): Promise<BackfillResult> {

@@ -232,27 +232,6 @@ export interface Backfill {
   counts: Counts;
 }
 
-/** One backfill at a time, whichever process runs it. The number is arbitrary, and this project's only one beside the migrations'. */
-const BACKFILL_LOCK = 7_243_392_746;
-
-/** Takes the lock of backfills for this connection, if nobody has it. */
-export async function tryLockBackfill(connection: Queryable): Promise<boolean> {
-  const { rows } = await connection.query<{ locked: boolean }>({
-    name: 'backfills.try_lock',
-    text: 'SELECT pg_try_advisory_lock($1) AS locked',
-    values: [BACKFILL_LOCK],
-  });
-  return rows[0]?.locked === true;
-}
-
-export async function unlockBackfill(connection: Queryable): Promise<void> {
-  await connection.query({
-    name: 'backfills.unlock',
-    text: 'SELECT pg_advisory_unlock($1)',
-    values: [BACKFILL_LOCK],
-  });
-}
-
 /** The backfill since that moment that has not come to its end (backfills_unfinished). */
 export async function findUnfinishedBackfill(db: Queryable, since: Date): Promise<Backfill | undefined> {
   const { rows } = await db.query<Backfill>({

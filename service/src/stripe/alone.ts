@@ -1,0 +1,39 @@
+import type pg from 'pg';
+import type { Pool } from '../database/pool.ts';
+
+/** What only one process at a time does. The numbers are arbitrary, and this project's only ones beside the migrations'. */
+const LOCKS = { backfill: 7_243_392_746, reconcile: 7_243_392_747 } as const;
+
+/**
+ * Does what nobody else may be doing on this database, and answers `taken` if somebody is. The lock lives and dies with
+ * the connection that `work` is handed: a process that is killed holds nothing back.
+ */
+export async function alone<T>(
+  pool: Pool,
+  what: keyof typeof LOCKS,
+  work: (guard: pg.PoolClient) => Promise<T>,
+): Promise<T | 'taken'> {
+  const guard = await pool.connect();
+  let broken: Error | undefined;
+  const lose = (error: Error) => {
+    broken = error;
+  };
+  guard.on('error', lose);
+  try {
+    const { rows } = await guard.query<{ locked: boolean }>({
+      name: 'alone.try_lock',
+      text: 'SELECT pg_try_advisory_lock($1) AS locked',
+      values: [LOCKS[what]],
+    });
+    if (rows[0]?.locked !== true) return 'taken';
+    try {
+      return await work(guard);
+    } finally {
+      const unlock = { name: 'alone.unlock', text: 'SELECT pg_advisory_unlock($1)', values: [LOCKS[what]] };
+      await guard.query(unlock).catch(lose);
+    }
+  } finally {
+    guard.off('error', lose);
+    guard.release(broken);
+  }
+}
