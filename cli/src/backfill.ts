@@ -1,61 +1,41 @@
-import { readBackfillConfig } from '../../service/src/config.ts';
-import { migrate } from '../../service/src/database/migrate.ts';
-import { createPool } from '../../service/src/database/pool.ts';
+import type { Command } from 'commander';
 import { type BackfillResult, backfill } from '../../service/src/stripe/backfill.ts';
-import { createStripe } from '../../service/src/stripe/client.ts';
+import { parseFirstMoment } from './moment.ts';
 import { countObjects, createProgressView } from './progress.ts';
+import { STRIPE_EXIT_CODES, STRIPE_SETTINGS, withStripe } from './stripe.ts';
 
-const CONNECTIONS = 12;
+/** `payments backfill`: brings the database to this version, then everything that Stripe has since a date into the books. */
+export function addBackfillCommand(program: Command): void {
+  program
+    .command('backfill')
+    .description(
+      'Bring everything that Stripe has since a date into the books: charges, invoices’ payments, refunds, disputes. Can be stopped, run again, and run beside the service.',
+    )
+    .requiredOption('--since <date>', 'a day (UTC) or a time with its zone', (text) => parseFirstMoment(text))
+    .option('--json', 'no progress; one JSON object at the end', false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ payments backfill --since 2026-08-01
+  $ payments backfill --since 2026-08-01T09:00:00Z --json | jq .counts
 
-export interface BackfillCommand {
-  since: Date;
-  /** One JSON object at the end, and nothing else, instead of progress and sentences. */
-  json: boolean;
-}
-
-/**
- * `payments backfill`: brings the database to this version, then everything that Stripe has since a date into the books.
- *
- * @returns the exit code: 0 where it came to its end, 130 where it was stopped
- * @throws ConfigError, BackfillRunning, and errors of Stripe and the database
- */
-export async function runBackfill(env: NodeJS.ProcessEnv, { since, json }: BackfillCommand): Promise<number> {
-  const config = readBackfillConfig(env);
-  const stopping = new AbortController();
-  const interrupt = () => {
-    // The second time somebody means it. What is not at a checkpoint is read again.
-    if (stopping.signal.aborted) process.exit(130);
-    stopping.abort();
-    if (!json) process.stderr.write('\nStopping after this page; again to stop at once.\n');
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-  const pool = createPool({
-    connectionString: config.database_url,
-    max: CONNECTIONS,
-    applicationName: 'payments backfill',
-  });
-  const view = json ? undefined : createProgressView(process.stderr);
-  try {
-    await migrate(config.database_url);
-    const stripe = createStripe({
-      api_key: config.stripe_api_key,
-      api_base: config.stripe_api_base,
-      requests_per_second: config.stripe_background_requests_per_second,
+${STRIPE_SETTINGS}
+Ctrl-C stops after the page under way. The same command goes on from there, also after a kill.
+${STRIPE_EXIT_CODES}`,
+    )
+    .action(async ({ since, json }: { since: Date; json: boolean }) => {
+      const view = json ? undefined : createProgressView(process.stderr, 'Reading');
+      const result = await withStripe(process.env, { name: 'backfill', json }, (deps, signal) =>
+        backfill(deps, {
+          since,
+          signal,
+          onProgress: (progress) => view?.update({ ...progress, objects: countObjects(progress.counts) }),
+        }),
+      ).finally(() => view?.stop());
+      process.stdout.write(json ? `${JSON.stringify(result)}\n` : summarize(result));
+      process.exitCode = result.status === 'finished' ? 0 : 130;
     });
-    const result = await backfill(
-      { pool, stripe, default_brand: config.default_brand },
-      { since, signal: stopping.signal, onProgress: (progress) => view?.update(progress) },
-    );
-    view?.stop();
-    process.stdout.write(json ? `${JSON.stringify(result)}\n` : summarize(result));
-    return result.status === 'finished' ? 0 : 130;
-  } finally {
-    view?.stop();
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
-    await pool.end();
-  }
 }
 
 function summarize({ status, since, until, counts }: BackfillResult): string {

@@ -19,6 +19,8 @@ export interface Config {
   cursor_secrets: string[];
   default_brand: string;
   approval_limits: ApprovalLimits;
+  /** Minutes after midnight UTC; undefined for never. */
+  reconcile_at_min: number | undefined;
   event_retention_days: number;
   rate_limit_reads_per_minute: number;
   rate_limit_writes_per_minute: number;
@@ -115,6 +117,14 @@ function approvalLimits(value: string): ApprovalLimits {
   return limits;
 }
 
+/** `03:00` in minutes after midnight. */
+function timeOfDay(value: string): number | undefined {
+  if (value === 'never') return undefined;
+  const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(value) ?? [];
+  if (hours === undefined) throw new RangeError('has to be a time such as 03:00, or the word never.');
+  return Number(hours) * 60 + Number(minutes);
+}
+
 const SETTINGS = {
   PORT: {
     type: 'number',
@@ -199,6 +209,13 @@ const SETTINGS = {
     meaning:
       'Up to how much (smallest unit) a `service`, an `agent` or an `approver` refunds without somebody else’s approval, e.g. `agent:eur=10000`. A role that is named needs approval in every currency that is not; one that is not named never does. The table `approval_limits` goes before it.',
     read: approvalLimits,
+  },
+  RECONCILE_AT: {
+    type: 'time',
+    fallback: '03:00',
+    meaning:
+      'When, in UTC, the last 35 days are compared with Stripe every night, by one of the workers; `never` for not by itself.',
+    read: timeOfDay,
   },
   EVENT_RETENTION_DAYS: {
     type: 'number',
@@ -325,6 +342,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ],
     default_brand: value('DEFAULT_BRAND'),
     approval_limits: optional('APPROVAL_LIMITS') ?? {},
+    reconcile_at_min: value('RECONCILE_AT'),
     event_retention_days: value('EVENT_RETENTION_DAYS'),
     rate_limit_reads_per_minute: value('RATE_LIMIT_READS_PER_MINUTE'),
     rate_limit_writes_per_minute: value('RATE_LIMIT_WRITES_PER_MINUTE'),

@@ -16,6 +16,8 @@ import { startRecovery } from './refunds/recover.ts';
 import { takeTurns } from './refunds/turns.ts';
 import { createStripe, isLiveKey, knock } from './stripe/client.ts';
 import { createProvider } from './stripe/provider.ts';
+import { measureReconciliation } from './stripe/reconcile/metrics.ts';
+import { startNightly } from './stripe/reconcile/nightly.ts';
 import { startWorker } from './stripe/worker.ts';
 
 const DATABASE_WAIT_MS = 30_000;
@@ -73,6 +75,7 @@ async function main(): Promise<void> {
     registry: metrics,
   });
   measureUnknown(metrics, pool);
+  measureReconciliation(metrics, pool);
   const turns = takeTurns();
 
   if (config.role !== 'api') {
@@ -89,6 +92,16 @@ async function main(): Promise<void> {
       registry: metrics,
     });
     running.defer(() => worker.stop());
+    if (config.reconcile_at_min !== undefined) {
+      const nightly = startNightly({
+        pool,
+        stripe: background,
+        default_brand: config.default_brand,
+        log,
+        at_min: config.reconcile_at_min,
+      });
+      running.defer(() => nightly.stop());
+    }
   }
   const probes = {
     issuer: startProbe('The issuer', () => issuer.reach()),

@@ -12,6 +12,8 @@ export type DifferenceKind =
   /** The books do not know that Stripe has it, though they have asked for it. */
   | 'outcome_unknown'
   | 'amount'
+  /** Stripe has refunded what the books have no room for, e.g. because it is reserved for another refund. */
+  | 'overdraft'
   | 'status'
   /** Another charge is taken for the one that paid. */
   | 'charge'
@@ -113,11 +115,9 @@ function kindOf(known: Here | undefined, at_stripe: Side): DifferenceKind | unde
   if (known === undefined) return 'missing_here';
   if (known.stripe_id === null) return known.under_way === true ? undefined : 'outcome_unknown';
   const differing = Object.keys(at_stripe).filter((name) => known.side[name] !== at_stripe[name]);
-  if (differing.some((name) => name.endsWith('_cents') || name === 'currency')) {
-    // What a refund counts for follows from its status.
-    return differing.includes('status') && differing.every((name) => !MONEY.has(name)) ? 'status' : 'amount';
-  }
+  if (differing.some((name) => MONEY.has(name))) return 'amount';
   if (differing.includes('status')) return 'status';
+  if (differing.includes('counted_cents')) return 'overdraft';
   return differing.length > 0 ? 'charge' : undefined;
 }
 

@@ -206,7 +206,7 @@ export async function readUnknownOutcomes(
 
 export type Done = 'repaired' | 'imported' | 'left';
 
-/** Writes a difference, once for as long as it is open (reconcile_differences_open). */
+/** Writes a difference, once for as long as it is open: seen again it may be put right (reconcile_differences_open). */
 export async function recordDifference(
   db: Queryable,
   runId: string,
@@ -221,7 +221,7 @@ export async function recordDifference(
            FROM clock_timestamp() AS now
            ON CONFLICT (stripe_id, entity_id, kind, md5(coalesce(here::text, '') || coalesce(at_stripe::text, '')))
              WHERE closed_at IS NULL
-           DO UPDATE SET seen_run_id = excluded.seen_run_id`,
+           DO UPDATE SET seen_run_id = excluded.seen_run_id, done = excluded.done, closed_at = excluded.closed_at`,
     values: [
       newId('difference'),
       runId,
@@ -293,14 +293,25 @@ export async function countDifferences(db: Queryable, runId: string): Promise<Re
   return rows[0] ?? { repaired: 0, imported: 0, left: 0 };
 }
 
-/** How long ago the last run ended, in seconds; null where there was none (reconcile_runs_finished). */
-export async function readLastRunAge(db: Queryable): Promise<number | null> {
-  const { rows } = await db.query<{ age_s: number | null }>({
-    name: 'reconcile_runs.age',
-    text: `SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 AS age_s
-           FROM reconcile_runs WHERE finished_at IS NOT NULL`,
+/** Whether a nightly run over that window is still to be done: it is not, if it ended before, or before there were any. */
+export async function isDue(db: Queryable, from: Date, to: Date): Promise<boolean> {
+  const { rows } = await db.query<{ due: boolean }>({
+    name: 'reconcile_runs.is_due',
+    text: `SELECT $2::timestamptz > (SELECT run_on FROM schema_migrations WHERE name = '0008_reconcile')
+                  AND NOT EXISTS (SELECT 1 FROM reconcile_runs
+                                  WHERE window_from = $1 AND asked_until = $2 AND finished_at IS NOT NULL) AS due`,
+    values: [from, to],
   });
-  return rows[0]?.age_s ?? null;
+  return rows[0]?.due === true;
+}
+
+/** When a run last came to its end; null where none has (reconcile_runs_finished). */
+export async function readLastFinished(db: Queryable): Promise<Date | null> {
+  const { rows } = await db.query<{ finished_at: Date | null }>({
+    name: 'reconcile_runs.last_finished',
+    text: 'SELECT max(finished_at) AS finished_at FROM reconcile_runs WHERE finished_at IS NOT NULL',
+  });
+  return rows[0]?.finished_at ?? null;
 }
 
 /** How much is open, by kind (reconcile_differences_open). */

@@ -143,10 +143,11 @@ async function repair(
       differs = false;
       if (differences.length === 0) return;
       const still = compare(finding, await queries.readBooks(tx, [finding]));
+      const remains = ({ stripe_id }: Difference, kind?: Difference['kind']) =>
+        still.some((one) => one.stripe_id === stripe_id && (kind === undefined || one.kind === kind));
+      differs = differences.some((difference) => remains(difference));
       for (const difference of differences) {
-        const left = still.some(({ stripe_id }) => stripe_id === difference.stripe_id);
-        differs ||= left;
-        if (left) continue;
+        if (remains(difference, difference.kind)) continue;
         const done = difference.kind === 'missing_here' ? 'imported' : 'repaired';
         await queries.recordDifference(tx, run_id, difference, done);
       }

@@ -1,13 +1,15 @@
 import { InvalidArgumentError } from 'commander';
 
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const FORM = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+const DAY_ms = 24 * 3_600_000;
 
 /**
- * Reads a moment in the past: a day (its beginning in UTC) or an RFC 3339 time with its zone.
+ * Reads when something begins, in the past: a day (its beginning in UTC) or an RFC 3339 time with its zone.
  *
  * @throws InvalidArgumentError with a sentence that says what to write
  */
-export function parseSince(text: string, now: Date = new Date()): Date {
+export function parseFirstMoment(text: string, now: Date = new Date()): Date {
   const day = FORM.exec(text)?.[1];
   const moment = new Date(text);
   // JavaScript takes 2026-02-30 for the 2nd of March.
@@ -22,4 +24,10 @@ export function parseSince(text: string, now: Date = new Date()): Date {
   }
   if (moment > now) throw new InvalidArgumentError('It lies in the future: there is nothing to read yet.');
   return moment;
+}
+
+/** Reads when something ends, likewise: a day means to its end, today to the end of today. */
+export function parseLastMoment(text: string, now: Date = new Date()): Date {
+  const moment = parseFirstMoment(text, now);
+  return DAY.test(text) ? new Date(moment.getTime() + DAY_ms - 1) : moment;
 }
