@@ -75,7 +75,7 @@ function summarize({
     ...(mended > 0 ? [`${mended} rows had been written before the database's clock jumped back.`] : []),
     found === 0
       ? 'No differences.'
-      : `${found} differences: ${done.imported} imported, ${done.repaired} repaired, ${done.left} left for a person.`,
+      : `${found} ${found === 1 ? 'difference' : 'differences'}: ${done.imported} imported, ${done.repaired} repaired, ${done.left} left for a person.`,
     ...(shown.length > 0 ? [shown.join('').trimEnd()] : []),
     ...(found > shown.length
       ? [`  … and ${found - shown.length} more (--json, or reconcile_differences)`]
@@ -107,6 +107,8 @@ function describe({
 
 /** What one side says; where both say something, only in what they differ. */
 function side(one: NonNullable<RecordedDifference['here']>, other: RecordedDifference['here']): string {
-  const names = Object.keys(one).filter((name) => other === null || one[name] !== other[name]);
+  const names = Object.keys(one)
+    .filter((name) => other === null || one[name] !== other[name])
+    .toSorted();
   return names.map((name) => `${name} ${one[name] ?? '–'}`).join(' ');
 }
