@@ -1,4 +1,4 @@
-import { allowedSteps } from '../refunds/refund.ts';
+import { allowedSteps, counterDeltas, REFUND_STATUSES } from '../refunds/refund.ts';
 
 /** A rule of the books, and the SQL that finds what breaks it. */
 export interface Rule {
@@ -12,6 +12,15 @@ const literal = (text: string | null) => (text === null ? 'NULL::text' : `'${tex
 const STEPS = allowedSteps()
   .map(([from, to]) => `(${literal(from)}, '${to}')`)
   .join(', ');
+/** The statuses that stand in one of a payment's counters, by the same table that moves the counters. */
+const standIn = (counter: 'reserved' | 'refunded') =>
+  REFUND_STATUSES.filter(
+    (status) => counterDeltas(null, { status, counted_cents: 1 })[`${counter}_delta_cents`] === 1,
+  )
+    .map((status) => literal(status))
+    .join(', ');
+/** A field of an answer, which is text and stays readable where it is no JSON; within a text its quotes would be escaped. */
+const told = (field: string, pattern: string) => `substring(k.answer_body FROM '"${field}":${pattern}')`;
 /** Before this no transition was linked to its audit row and event. */
 const LINKED_SINCE = `(SELECT run_on FROM schema_migrations WHERE name = '0003_issuing')`;
 /** Longer than the worker takes to give a job to an event that has none. */
@@ -159,12 +168,17 @@ export const RULES: readonly Rule[] = [
   },
   {
     rule: 'an answer that was kept for a key tells of the refund that the key stands for',
-    sql: `SELECT k.operation, k.refund_id, k.answer_status, r.payment_id
-          FROM idempotency_keys k LEFT JOIN refunds r USING (refund_id)
+    // The brand of a payment may be corrected later; the key's is the one that the refund was asked for with.
+    sql: `SELECT k.operation, k.refund_id, k.answer_status, r.payment_id, r.amount_cents, r.stripe_refund_id
+          FROM idempotency_keys k
+          LEFT JOIN refunds r USING (refund_id)
+          LEFT JOIN refund_transitions t ON t.refund_id = k.refund_id AND t.from_status IS NULL
           WHERE k.operation IN ('issueRefund', 'issueRefundOfPayment') AND k.answer_status IN (201, 202)
-            AND (k.answer_body::jsonb ->> 'refund_id', k.answer_body::jsonb ->> 'payment_id',
-                 (k.answer_body::jsonb ->> 'amount_cents')::bigint, k.brand_id)
-                IS DISTINCT FROM (r.refund_id, r.payment_id, r.amount_cents, r.brand_id)`,
+            AND ((${told('refund_id', '"([^"]*)"')}, ${told('payment_id', '"([^"]*)"')},
+                  ${told('amount_cents', '([0-9]+)')}, k.brand_id)
+                 IS DISTINCT FROM (r.refund_id, r.payment_id, r.amount_cents::text, t.brand_id)
+                 OR ${told('stripe_refund_id', '"([^"]*)"')} <> r.stripe_refund_id
+                 OR (k.answer_status = 201 AND r.stripe_refund_id IS NULL))`,
   },
   {
     rule: 'a refund that was asked for under a key was asked for under one key',
@@ -175,7 +189,147 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'every event that was received and not worked on yet has a job',
     sql: `SELECT e.event_id, e.stripe_event_id, e.received_at
-          FROM stripe_events e LEFT JOIN graphile_worker.jobs j ON j.key = e.event_id
+          FROM stripe_events e
+          LEFT JOIN graphile_worker.jobs j
+            ON j.key = e.event_id AND (j.attempts < j.max_attempts OR j.locked_at IS NOT NULL)
           WHERE e.status = 'received' AND j.key IS NULL AND e.received_at < now() - ${JOBLESS_FOR}`,
+  },
+  {
+    rule: 'every transition moves the counters from what the status before held to what the status after holds',
+    sql: `SELECT transition_id, refund_id, from_status, to_status, reserved_delta_cents, refunded_delta_cents, reserved, refunded
+          FROM (SELECT transition_id, refund_id, from_status, to_status, reserved_delta_cents, refunded_delta_cents,
+                       (sum(reserved_delta_cents) OVER so_far)::bigint AS reserved,
+                       (sum(refunded_delta_cents) OVER so_far)::bigint AS refunded
+                FROM refund_transitions WINDOW so_far AS (PARTITION BY refund_id ORDER BY transition_id)) t
+          WHERE reserved < 0 OR refunded < 0
+             OR (reserved <> 0 AND to_status NOT IN (${standIn('reserved')}))
+             OR (refunded <> 0 AND to_status NOT IN (${standIn('refunded')}))`,
+  },
+  {
+    rule: 'a transition, its audit row and its event tell of the same refund, payment, amount, status and doer',
+    sql: `SELECT t.transition_id, t.refund_id, t.payment_id, t.to_status, a.event_type AS audit_row, o.event_type AS event
+          FROM refund_transitions t
+          LEFT JOIN refunds r USING (refund_id)
+          LEFT JOIN audit_log a USING (transition_id)
+          LEFT JOIN outbox o USING (transition_id)
+          WHERE t.payment_id IS DISTINCT FROM r.payment_id
+             OR (a.transition_id IS NOT NULL
+                 AND (a.entity_type, a.entity_id, a.brand_id, a.actor_type, a.actor_id, a.details ->> 'status',
+                      a.details ->> 'amount_cents')
+                     IS DISTINCT FROM ('refund', t.refund_id, t.brand_id, t.actor_type, t.actor_id, t.to_status,
+                                       r.amount_cents::text))
+             OR (o.transition_id IS NOT NULL
+                 AND (o.entity_type, o.entity_id, o.brand_id, o.data ->> 'refund_id', o.data ->> 'payment_id',
+                      o.data ->> 'status', o.data ->> 'amount_cents')
+                     IS DISTINCT FROM ('refund', t.refund_id, t.brand_id, t.refund_id, t.payment_id, t.to_status,
+                                       r.amount_cents::text))`,
+  },
+  {
+    rule: 'a refund counts for no more than its amount, and for nothing once it has ended without paying',
+    sql: `SELECT refund_id, status, amount_cents, counted_cents FROM refunds
+          WHERE amount_cents <= 0 OR counted_cents NOT BETWEEN 0 AND amount_cents
+             OR (counted_cents > 0 AND status IN ('rejected', 'failed', 'canceled'))`,
+  },
+  {
+    rule: 'a refund of ours is sent when nobody has to approve it any more and not before, and one made at Stripe never',
+    sql: `SELECT refund_id, origin, status, submitted_at FROM refunds
+          WHERE CASE WHEN origin = 'external' OR status IN ('awaiting_approval', 'rejected') THEN submitted_at IS NOT NULL
+                     ELSE submitted_at IS NULL AND status <> 'canceled' END`,
+  },
+  {
+    rule: 'who asked for a refund and who approved it are who its history says',
+    sql: `SELECT r.refund_id, r.origin, r.status
+          FROM refunds r
+          LEFT JOIN refund_transitions asked ON asked.refund_id = r.refund_id AND asked.from_status IS NULL
+          LEFT JOIN refund_transitions approved
+            ON approved.refund_id = r.refund_id AND approved.from_status = 'awaiting_approval' AND approved.to_status = 'pending'
+          WHERE (r.approved_by_type, r.approved_by_id) IS DISTINCT FROM (approved.actor_type, approved.actor_id)
+             OR (r.requested_by_type, r.requested_by_id) IS DISTINCT FROM
+                (CASE WHEN r.origin = 'api' THEN asked.actor_type END, CASE WHEN r.origin = 'api' THEN asked.actor_id END)`,
+  },
+  {
+    rule: 'what is put right was owed, in a way that can be followed',
+    sql: `SELECT refund_id, status, owed_cents, resolved_at, resolution, replaced_by FROM refunds
+          WHERE (resolved_at IS NULL) <> (resolution IS NULL)
+             OR (resolved_at IS NOT NULL AND owed_cents = 0)
+             OR (resolution = 'paid_otherwise' AND resolution_reference IS NULL)
+             OR (resolution IS NOT DISTINCT FROM 'refunded_again') <> (replaced_by IS NOT NULL)`,
+  },
+  {
+    rule: 'a refund stands in for one other of the same payment, pays all that is owed for it, and if it fails too, that is owed',
+    sql: `SELECT r.refund_id, r.payment_id, r.owed_cents, r.replaced_by, n.status, n.amount_cents, n.owed_cents AS owed_again
+          FROM (SELECT refund_id, payment_id, owed_cents, replaced_by, count(*) OVER (PARTITION BY replaced_by) AS times
+                FROM refunds WHERE replaced_by IS NOT NULL) r
+          LEFT JOIN refunds n ON n.refund_id = r.replaced_by
+          WHERE r.times > 1 OR n.payment_id IS DISTINCT FROM r.payment_id OR n.refund_id = r.refund_id
+             OR n.amount_cents < r.owed_cents
+             OR (n.status IN ('rejected', 'failed', 'canceled') AND n.owed_cents < r.owed_cents)`,
+  },
+  {
+    rule: 'an answered key has a whole answer, and tells only of refunds that are there',
+    sql: `SELECT k.operation, k.refund_id, k.answer_status, ${told('refund_id', '"([^"]*)"')} AS told_of
+          FROM idempotency_keys k
+          LEFT JOIN refunds r USING (refund_id)
+          LEFT JOIN refunds n ON n.refund_id = ${told('refund_id', '"([^"]*)"')}
+          WHERE (k.answer_status IS NULL) <> (k.answer_body IS NULL)
+             OR (k.answer_status IS NULL) <> (k.answered_at IS NULL)
+             OR (k.refund_id IS NOT NULL AND r.refund_id IS NULL)
+             OR (n.refund_id IS NULL AND ${told('refund_id', '"([^"]*)"')} IS NOT NULL)`,
+  },
+  {
+    rule: 'whoever was refused has no refund that is alive, and whoever was told of one is owed it where it has failed',
+    sql: `SELECT k.operation, k.refund_id, k.answer_status, r.status, r.amount_cents, r.owed_cents
+          FROM idempotency_keys k JOIN refunds r USING (refund_id)
+          WHERE k.operation IN ('issueRefund', 'issueRefundOfPayment')
+            AND ((k.answer_status >= 400 AND r.status NOT IN ('rejected', 'failed', 'canceled'))
+                 OR (k.answer_status IN (201, 202) AND r.status = 'failed' AND r.owed_cents <> r.amount_cents))`,
+  },
+  {
+    rule: 'what is one at Stripe is one here: payment, charge, dispute and event',
+    sql: `SELECT kind, stripe_id, count(*) AS rows
+          FROM (SELECT 'payment' AS kind, stripe_payment_intent_id AS stripe_id FROM payments
+                UNION ALL SELECT 'charge', stripe_charge_id FROM payments
+                UNION ALL SELECT 'dispute', stripe_dispute_id FROM disputes
+                UNION ALL SELECT 'event', stripe_event_id FROM stripe_events) there
+          WHERE stripe_id IS NOT NULL GROUP BY kind, stripe_id HAVING count(*) > 1`,
+  },
+  {
+    rule: 'what has an id here is the only one that has it, and so is the key of a caller',
+    sql: `SELECT 'payment' AS kind, payment_id AS id, count(*) AS rows FROM payments GROUP BY payment_id HAVING count(*) > 1
+          UNION ALL
+          SELECT 'refund', refund_id, count(*) FROM refunds GROUP BY refund_id HAVING count(*) > 1
+          UNION ALL
+          SELECT 'dispute', dispute_id, count(*) FROM disputes GROUP BY dispute_id HAVING count(*) > 1
+          UNION ALL
+          SELECT 'transition', transition_id::text, count(*) FROM refund_transitions
+          GROUP BY transition_id HAVING count(*) > 1
+          UNION ALL
+          SELECT 'event', event_id, count(*) FROM outbox GROUP BY event_id HAVING count(*) > 1
+          UNION ALL
+          SELECT 'key of ' || operation, min(refund_id), count(*) FROM idempotency_keys
+          GROUP BY idempotency_key, brand_id, actor_id, actor_type, operation HAVING count(*) > 1`,
+  },
+  {
+    rule: 'no audit row, event or anomaly tells of a payment, refund or dispute that is not there',
+    sql: `SELECT told.kind, told.entity_type, told.entity_id
+          FROM (SELECT 'audit row' AS kind, entity_type, entity_id FROM audit_log
+                UNION ALL SELECT 'event', entity_type, entity_id FROM outbox
+                UNION ALL SELECT 'anomaly', entity_type, entity_id FROM anomalies) told
+          LEFT JOIN (SELECT 'payment' AS entity_type, payment_id AS entity_id FROM payments
+                     UNION ALL SELECT 'refund', refund_id FROM refunds
+                     UNION ALL SELECT 'dispute', dispute_id FROM disputes) there USING (entity_type, entity_id)
+          WHERE told.entity_type IN ('payment', 'refund', 'dispute') AND there.entity_id IS NULL`,
+  },
+  {
+    rule: 'the guards of the database stand: no trigger is switched off, no constraint unproven, no unique index broken',
+    sql: `SELECT found.kind, found.of::text, found.name::text
+          FROM (SELECT 'trigger' AS kind, tgrelid::regclass AS of, tgname AS name FROM pg_trigger WHERE tgenabled NOT IN ('O', 'A')
+                UNION ALL
+                SELECT 'constraint', conrelid::regclass, conname FROM pg_constraint WHERE NOT convalidated AND conrelid <> 0
+                UNION ALL
+                SELECT 'index', indrelid::regclass, indexrelid::regclass::name FROM pg_index WHERE indisunique AND NOT indisvalid
+               ) found
+          JOIN pg_class c ON c.oid = found.of
+          WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'payments'::regclass)`,
   },
 ];

@@ -1,4 +1,4 @@
-import { type Pool, withTransaction } from '../database/pool.ts';
+import { type Pool, type Queryable, withTransaction } from '../database/pool.ts';
 import { RULES } from './rules.ts';
 
 /** A rule that the books break. */
@@ -15,27 +15,39 @@ const EXAMPLES = 5;
 export interface VerifyOptions {
   /** Called before each rule, and at the end: how many of all have been looked at. */
   onProgress?: (done: number, all: number, rule: string | undefined) => void;
+  /** Stops it, also in the middle of a rule; takes one more connection of the pool for a moment. */
+  signal?: AbortSignal;
 }
 
 /**
  * Holds the books to all their rules, on a live database, and returns those that are broken. Only reads, from one snapshot
  * (REPEATABLE READ, READ ONLY), so that what others write meanwhile neither waits nor looks like a contradiction.
  *
- * @throws what the database says, e.g. where it is not of this version
+ * @throws what the database says, e.g. where it is not of this version; the signal's reason where that stopped it
  */
-export async function verifyBooks(pool: Pool, { onProgress }: VerifyOptions = {}): Promise<Contradiction[]> {
+export async function verifyBooks(
+  pool: Pool,
+  { onProgress, signal }: VerifyOptions = {},
+): Promise<Contradiction[]> {
   return await withTransaction(pool, async (tx) => {
     await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    await using _ = await cancelOn(signal, pool, tx);
     // Large books take longer than anything a request may ask for.
     await tx.query('SET LOCAL statement_timeout = 0');
     const broken: Contradiction[] = [];
     for (const [index, { rule, sql }] of RULES.entries()) {
+      signal?.throwIfAborted();
       onProgress?.(index, RULES.length, rule);
-      const { rows } = await tx.query<{ n: number; examples: Record<string, unknown>[] | null }>(
-        `WITH broken AS MATERIALIZED (${sql})
-         SELECT (SELECT count(*) FROM broken) AS n,
-                (SELECT json_agg(example) FROM (SELECT * FROM broken LIMIT ${EXAMPLES}) example) AS examples`,
-      );
+      const { rows } = await tx
+        .query<{ n: number; examples: Record<string, unknown>[] | null }>(
+          `WITH broken AS MATERIALIZED (${sql})
+           SELECT (SELECT count(*) FROM broken) AS n,
+                  (SELECT json_agg(example) FROM (SELECT * FROM broken LIMIT ${EXAMPLES}) example) AS examples`,
+        )
+        .catch((error: unknown) => {
+          signal?.throwIfAborted();
+          throw error;
+        });
       const [found] = rows;
       if (found !== undefined && found.n > 0) {
         broken.push({ rule, rows: found.n, examples: found.examples ?? [] });
@@ -44,4 +56,26 @@ export async function verifyBooks(pool: Pool, { onProgress }: VerifyOptions = {}
     onProgress?.(RULES.length, RULES.length, undefined);
     return broken;
   });
+}
+
+/** From now on a signal ends the statement of the transaction that is under way, instead of leaving it to the server. */
+async function cancelOn(
+  signal: AbortSignal | undefined,
+  pool: Pool,
+  tx: Queryable,
+): Promise<AsyncDisposable> {
+  if (signal === undefined) return { [Symbol.asyncDispose]: async () => {} };
+  const { rows } = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  let canceling: Promise<unknown> | undefined;
+  const cancel = () => {
+    canceling = pool.query('SELECT pg_cancel_backend($1)', [rows[0]?.pid]).catch(() => undefined);
+  };
+  signal.addEventListener('abort', cancel, { once: true });
+  return {
+    // It must not meet what this connection does next.
+    async [Symbol.asyncDispose]() {
+      signal.removeEventListener('abort', cancel);
+      await canceling;
+    },
+  };
 }
