@@ -46,6 +46,8 @@ export type Http = {
   route: Route;
   /** Requests per route since the start, e.g. `{'POST /v1/refunds': 12}`. */
   calls: Map<string, number>;
+  /** How many requests are under way that may still change something. */
+  underWay: () => number;
   limiter: Limiter;
 };
 
@@ -213,6 +215,7 @@ export function createHttp(deps: HttpDeps): Http {
   return {
     app,
     calls,
+    underWay: () => inUse.size,
     limiter,
     route(method, path, handler) {
       app.route({

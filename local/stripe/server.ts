@@ -37,6 +37,8 @@ export type StripeStandIn = {
   deliverer: Deliverer;
   /** Requests per route since the start, e.g. `{'POST /v1/refunds' → 12}`. */
   calls: Map<string, number>;
+  /** How many requests are under way that may still change something; those with an idempotency key, as the SDK's are. */
+  underWay: () => number;
   close(): Promise<void>;
 };
 
@@ -87,6 +89,7 @@ export async function startStripe(options: StripeStandInOptions): Promise<Stripe
     faults,
     deliverer,
     calls: http.calls,
+    underWay: http.underWay,
     close: async () => {
       clearInterval(ticking);
       clearInterval(pruning);

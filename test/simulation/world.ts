@@ -279,6 +279,8 @@ export async function startWorld(): Promise<World> {
     query,
     async pass(time_s) {
       await crashing;
+      // No request is under way for minutes, let alone for longer than its key lives.
+      while (standIn.underWay() > 0) await pause(5);
       await rewrite([
         `LOCK TABLE ${tables.map(({ name }) => name).join(', ')} IN EXCLUSIVE MODE`,
         ...tables
