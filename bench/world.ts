@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Issuer, startIssuer } from '../local/issuer/start.ts';
@@ -70,7 +70,14 @@ export async function startBenchWorld({
   const directory = await mkdtemp(join(tmpdir(), 'payments-bench-'));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
   await chmod(directory, 0o755);
-  const postgres = await startPostgres({ dataDirectory: directory });
+  const socket = join(directory, 'socket');
+  await mkdir(socket);
+  await chmod(socket, 0o777);
+  const postgres = await startPostgres({
+    dataDirectory: directory,
+    settings: { unix_socket_directories: socket },
+  });
+  const databaseUrl = `${postgres.url}?host=${encodeURIComponent(socket)}`;
   stack.defer(() => rm(postgres.directory, { recursive: true, force: true }));
   stack.defer(() => postgres.stop());
   await migrate(postgres.url);
@@ -93,7 +100,7 @@ export async function startBenchWorld({
   await pool.query('VACUUM ANALYZE');
 
   const settings = {
-    ...settingsOf({ databaseUrl: postgres.url, standIn: { url: stripeUrl }, issuer, webhookSecret: SECRET }),
+    ...settingsOf({ databaseUrl, standIn: { url: stripeUrl }, issuer, webhookSecret: SECRET }),
     RATE_LIMIT_WRITES_PER_MINUTE: '10000000',
     ...(process.env.BENCH_NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS }),
   };

@@ -1,6 +1,7 @@
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
-import { Logger, runOnce, type TaskList } from 'graphile-worker';
+import { Logger, runOnce, type TaskList, type WorkerEvents } from 'graphile-worker';
 import Stripe from 'stripe';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { type AppDeps, buildApp } from '../../service/src/app.ts';
@@ -120,6 +121,25 @@ async function buildWebhooks(pool: Pool, webhookSecret: string): Promise<Fastify
   return app;
 }
 
+/** As the service runs its queue (stripe/job-queue.ts): one that cannot tell the database how a job ended is over. */
+async function workOnce(pgPool: Pool, taskList: TaskList): Promise<void> {
+  const events: WorkerEvents = new EventEmitter();
+  const over = new Promise<void>((resolve) => {
+    events.once('pool:fatalError', () => resolve());
+    events.once('pool:gracefulShutdown', () => resolve());
+  });
+  const done = runOnce({
+    pgPool,
+    taskList,
+    events,
+    logger: quiet,
+    noHandleSignals: true,
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+  });
+  done.catch(() => {});
+  await Promise.race([done, over]);
+}
+
 export function startInstance(app: FastifyInstance, surroundings: Surroundings): Instance {
   const { databaseUrl, clock, stripe: there, complain } = surroundings;
   const life = createLifeline();
@@ -197,7 +217,7 @@ export function startInstance(app: FastifyInstance, surroundings: Surroundings):
       await live(async () => {
         await releaseAbandonedJobs(pool, ABANDONED_AFTER_s);
         await enqueueForgotten(pool, ABANDONED_AFTER_s);
-        await runOnce({ pgPool: jobs, taskList: tasks, logger: quiet, noHandleSignals: true });
+        await workOnce(jobs, tasks);
       });
     },
     recover: async () => (await live(() => recoverDue(deps))) ?? 0,
