@@ -285,31 +285,6 @@ export const RULES: readonly Rule[] = [
                  OR (k.answer_status IN (201, 202) AND r.status = 'failed' AND r.owed_cents <> r.amount_cents))`,
   },
   {
-    rule: 'what is one at Stripe is one here: payment, charge, dispute and event',
-    sql: `SELECT kind, stripe_id, count(*) AS rows
-          FROM (SELECT 'payment' AS kind, stripe_payment_intent_id AS stripe_id FROM payments
-                UNION ALL SELECT 'charge', stripe_charge_id FROM payments
-                UNION ALL SELECT 'dispute', stripe_dispute_id FROM disputes
-                UNION ALL SELECT 'event', stripe_event_id FROM stripe_events) there
-          WHERE stripe_id IS NOT NULL GROUP BY kind, stripe_id HAVING count(*) > 1`,
-  },
-  {
-    rule: 'what has an id here is the only one that has it, and so is the key of a caller',
-    sql: `SELECT 'payment' AS kind, payment_id AS id, count(*) AS rows FROM payments GROUP BY payment_id HAVING count(*) > 1
-          UNION ALL
-          SELECT 'refund', refund_id, count(*) FROM refunds GROUP BY refund_id HAVING count(*) > 1
-          UNION ALL
-          SELECT 'dispute', dispute_id, count(*) FROM disputes GROUP BY dispute_id HAVING count(*) > 1
-          UNION ALL
-          SELECT 'transition', transition_id::text, count(*) FROM refund_transitions
-          GROUP BY transition_id HAVING count(*) > 1
-          UNION ALL
-          SELECT 'event', event_id, count(*) FROM outbox GROUP BY event_id HAVING count(*) > 1
-          UNION ALL
-          SELECT 'key of ' || operation, min(refund_id), count(*) FROM idempotency_keys
-          GROUP BY idempotency_key, brand_id, actor_id, actor_type, operation HAVING count(*) > 1`,
-  },
-  {
     rule: 'no audit row, event or anomaly tells of a payment, refund or dispute that is not there',
     sql: `SELECT told.kind, told.entity_type, told.entity_id
           FROM (SELECT 'audit row' AS kind, entity_type, entity_id FROM audit_log

@@ -130,7 +130,33 @@ const TAMPERING: readonly (readonly [rule: number, ...statements: string[]])[] =
     `INSERT INTO stripe_events (event_id, stripe_event_id, event_type, livemode, status, stripe_created_at, received_at)
         VALUES ('event_left', 'evt_left', 'refund.updated', false, 'received', now(), now() - interval '1 hour')`,
   ],
+  [
+    20,
+    `UPDATE refund_transitions SET reserved_delta_cents = 5 WHERE refund_id = $1 AND to_status = 'succeeded'`,
+  ],
+  [21, `UPDATE audit_log SET actor_id = 'another' WHERE entity_id = $1 AND event_type = 'refund.succeeded'`],
+  [21, `UPDATE outbox SET data = jsonb_set(data, '{amount_cents}', '1') WHERE entity_id = $1`],
+  [22, 'UPDATE refunds SET counted_cents = amount_cents + 1 WHERE refund_id = $1'],
+  [23, 'UPDATE refunds SET submitted_at = NULL WHERE refund_id = $1'],
+  [24, `UPDATE refunds SET requested_by_id = 'another' WHERE refund_id = $1`],
+  [25, `UPDATE refunds SET resolved_at = now(), resolution = 'not_owed' WHERE refund_id = $1`],
+  [26, 'UPDATE refunds SET replaced_by = refund_id WHERE refund_id = $1'],
+  [27, `UPDATE idempotency_keys SET refund_id = 'refund_gone' WHERE refund_id = $1`],
+  [
+    27,
+    `UPDATE idempotency_keys SET answer_body = replace(answer_body, $1, 'refund_gone') WHERE refund_id = $1`,
+  ],
+  [28, 'UPDATE idempotency_keys SET answer_status = 502 WHERE refund_id = $1'],
+  [
+    28,
+    `UPDATE refunds SET status = 'failed' WHERE refund_id = $1`,
+    'UPDATE payments SET refunded_cents = 0 WHERE refunded_cents > 0',
+  ],
+  [29, `UPDATE outbox SET entity_id = 'refund_gone' WHERE entity_id = $1`],
 ];
+
+/** Broken by a test of its own. */
+const GUARDS = 30;
 
 for (const [number, ...statements] of TAMPERING) {
   const rule = RULES[number]?.rule ?? '';
@@ -140,8 +166,24 @@ for (const [number, ...statements] of TAMPERING) {
   });
 }
 
+test('it is noticed where a guard of the database is switched off', async () => {
+  await world.pool.query('ALTER TABLE audit_log DISABLE TRIGGER USER');
+  const broken = await verifyBooks(world.pool);
+  await world.pool.query('ALTER TABLE audit_log ENABLE TRIGGER USER');
+  assert.deepEqual(
+    broken.map(({ rule }) => rule),
+    [RULES[GUARDS]?.rule],
+  );
+  assert.equal(broken[0]?.examples[0]?.of, 'audit_log');
+});
+
+test('an answer that is no JSON is told of as a contradiction, and does not end the looking', async () => {
+  const found = await tampered(`UPDATE idempotency_keys SET answer_body = 'gone' WHERE refund_id = $1`);
+  assert.deepEqual(found, [RULES[17]?.rule]);
+});
+
 test('every rule is broken by some test', () => {
-  const broken = new Set(TAMPERING.map(([number]) => number));
+  const broken = new Set([...TAMPERING.map(([number]) => number), GUARDS]);
   assert.deepEqual(
     [...broken].sort((a, b) => a - b),
     [...RULES.keys()],
