@@ -4,15 +4,15 @@
  * @param onInterrupt told the first time
  */
 export async function interruptible<T>(
-  onInterrupt: () => void,
   work: (signal: AbortSignal) => Promise<T>,
+  onInterrupt?: () => void,
 ): Promise<T> {
   const stopping = new AbortController();
   const interrupt = () => {
     // The second time somebody means it.
     if (stopping.signal.aborted) process.exit(130);
     stopping.abort();
-    onInterrupt();
+    onInterrupt?.();
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);

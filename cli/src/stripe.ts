@@ -25,10 +25,7 @@ export async function withStripe<T>(
   command: (deps: AskDeps, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const config = readBackfillConfig(env);
-  const sayThatItStops = () => {
-    if (!json) process.stderr.write('\nStopping after this page; again to stop at once.\n');
-  };
-  return await interruptible(sayThatItStops, async (signal) => {
+  const work = async (signal: AbortSignal) => {
     const pool = createPool({
       connectionString: config.database_url,
       max: CONNECTIONS,
@@ -45,5 +42,8 @@ export async function withStripe<T>(
     } finally {
       await pool.end();
     }
+  };
+  return await interruptible(work, () => {
+    if (!json) process.stderr.write('\nStopping after this page; again to stop at once.\n');
   });
 }

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { createPool } from '../../service/src/database/pool.ts';
 import { createTestDatabase, execute, type TestDatabase } from '../../test/support/database.ts';
 import { makePayment } from '../../test/support/make.ts';
-import { runProgram } from '../../test/support/program.ts';
+import { Program, runProgram } from '../../test/support/program.ts';
 
 let database: TestDatabase;
 
@@ -14,6 +14,34 @@ before(async () => {
   await pool.end();
 });
 after(() => database.drop());
+
+const command = [process.execPath, ['cli/src/main.ts', 'verify']] as const;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal} ends it in the middle of a rule, with a sentence and the exit code 130`, async () => {
+    const pool = createPool({ connectionString: database.url, max: 2 });
+    const holder = await pool.connect();
+    try {
+      await holder.query('BEGIN; LOCK TABLE refunds IN ACCESS EXCLUSIVE MODE');
+      await using program = new Program(...command, { DATABASE_URL: database.url });
+      for (let waiting = 0; waiting === 0; ) {
+        const { rows } = await pool.query(
+          `SELECT count(*) AS n FROM pg_stat_activity
+           WHERE application_name = 'payments verify' AND wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        waiting = rows[0].n;
+        assert.equal(program.child.exitCode, null, program.output);
+      }
+      assert.equal(await program.interrupt(signal), 130, program.output);
+      assert.equal(program.stderr, 'Stopped before all rules were looked at.\n');
+      assert.equal(program.stdout, '');
+    } finally {
+      await holder.query('ROLLBACK');
+      holder.release();
+      await pool.end();
+    }
+  });
+}
 
 const verify = (...words: string[]) =>
   runProgram(process.execPath, ['cli/src/main.ts', 'verify', ...words], { DATABASE_URL: database.url });

@@ -4,6 +4,7 @@ import { RULES } from '../../service/src/books/rules.ts';
 import { type Contradiction, verifyBooks } from '../../service/src/books/verify.ts';
 import { readDatabaseConfig } from '../../service/src/config.ts';
 import { withBooks } from './database.ts';
+import { interruptible } from './interrupt.ts';
 
 /** `payments verify`: holds the books to their rules. */
 export function addVerifyCommand(program: Command): void {
@@ -21,26 +22,33 @@ Examples:
   $ payments verify --json | jq '.contradictions[].rule'
 
 Settings: DATABASE_URL.
-Exit codes: 0 all rules hold · 1 some are broken (they are listed), or it failed · 2 called wrongly, or a setting is missing or wrong`,
+Exit codes: 0 all rules hold · 1 some are broken (they are listed), or it failed · 2 called wrongly, or a setting is missing or wrong · 130 stopped`,
     )
     .action(async ({ json }: { json: boolean }) => {
       const { database_url } = readDatabaseConfig(process.env);
       const options = {
         connectionString: database_url,
-        max: 1,
+        // One looks; the other tells it to stop.
+        max: 2,
         applicationName: 'payments verify',
         statement_timeout_ms: 0,
       };
       const bar = json ? undefined : createBar(process.stderr);
       try {
-        const contradictions = await withBooks(options, (pool) =>
-          verifyBooks(pool, { onProgress: (done, _all, rule) => bar?.update(done, rule ?? '') }),
+        const contradictions = await interruptible((signal) =>
+          withBooks(options, (pool) =>
+            verifyBooks(pool, { signal, onProgress: (done, _all, rule) => bar?.update(done, rule ?? '') }),
+          ),
         );
         bar?.stop();
         process.stdout.write(
           json ? `${JSON.stringify({ rules: RULES.length, contradictions })}\n` : tell(contradictions),
         );
         process.exitCode = contradictions.length === 0 ? 0 : 1;
+      } catch (error) {
+        if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
+        process.stderr.write('Stopped before all rules were looked at.\n');
+        process.exitCode = 130;
       } finally {
         bar?.stop();
       }
@@ -56,6 +64,8 @@ function createBar(stream: NodeJS.WriteStream) {
     barsize: 20,
     hideCursor: true,
     clearOnComplete: true,
+    // Ctrl-C ends the statement under way; the bar must not end the process before.
+    gracefulExit: false,
     linewrap: false,
   });
   bar.start(RULES.length, 0, { rule: '' });
