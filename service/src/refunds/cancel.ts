@@ -2,7 +2,7 @@ import { ServiceError } from '../errors.ts';
 import { endUnsent, requireRefund } from './approve.ts';
 import { recordChange } from './history.ts';
 import { type Caller, causeOf, type IssueDeps, unreachable } from './issue.ts';
-import * as queries from './queries.ts';
+import type * as queries from './queries.ts';
 import { endSentence } from './refusals.ts';
 import { readAgain, recordFound, withLockedPayment } from './submit.ts';
 
@@ -17,14 +17,14 @@ export async function cancelRefund(
   caller: Caller,
 ): Promise<queries.Refund> {
   const found = await requireRefund(deps, refundId, caller);
-  const { refund, standsIn } = await withLockedPayment(deps, found, async (tx) => {
+  const refund = await withLockedPayment(deps, found, async (tx) => {
     const known = await readAgain(tx, refundId);
     if (known.status === 'awaiting_approval') {
-      return { refund: await endUnsent(tx, known, 'canceled', known.decision_note, caller), standsIn: false };
+      return await endUnsent(tx, known, 'canceled', known.decision_note, caller);
     }
     // Who asked for it is not lost, whoever tells first that it is so.
     if (mayBeCanceled(known)) await recordChange(tx, known, REQUESTED, causeOf(caller));
-    return { refund: known, standsIn: await queries.isReplacement(tx, refundId) };
+    return known;
   });
   if (refund.status === 'canceled') return refund;
   if (refund.status === 'pending' && refund.stripe_refund_id === null) {
@@ -37,8 +37,7 @@ export async function cancelRefund(
   const answer = await deps.provider.cancelRefund(refund.stripe_refund_id);
   switch (answer.outcome) {
     case 'accepted':
-      // What was to be put right by this refund is owed again.
-      return await recordFound(deps, refund, answer.refund, { ...causeOf(caller), asker_waits: !standsIn });
+      return await recordFound(deps, refund, answer.refund, { ...causeOf(caller), asker_waits: true });
     case 'refused':
       throw refuse(refund, endSentence(`Stripe does not cancel the refund: ${answer.refusal.message}`));
     case 'unknown':

@@ -122,11 +122,12 @@ export async function recordFound(
       // Where it ends without paying there is more to do than to write it.
       const ordinary = observation.status === 'succeeded' || observation.status === 'pending';
       const last = (next: queries.Refund) => Promise.all([answer?.(tx, next), tx.commit()]);
+      // What is to put another one right is owed again even where whoever waits is told.
+      const nothingIsOwed = async () => asker_waits && !(await queries.isReplacement(tx, refund.refund_id));
       const options = {
         cause,
         overdraft: 'record',
-        asker_waits,
-        ...(ordinary ? { last } : {}),
+        ...(ordinary ? { last } : { asker_waits: await nothingIsOwed() }),
       } as const;
       const settled = await settleKnown(tx, payment, known, observation, options);
       const found =
@@ -135,7 +136,7 @@ export async function recordFound(
           : await readAgain(tx, refund.refund_id);
       if (counts(found.status)) return found;
       await recount(tx, found, cause);
-      if (!asker_waits || found.owed_cents === 0 || found.resolved_at !== null) return found;
+      if (found.owed_cents === 0 || found.resolved_at !== null || !(await nothingIsOwed())) return found;
       // An event was faster and told nobody; whoever waits is told in the answer.
       const told = { ...found, owed_cents: 0 };
       await queries.update(tx, told);

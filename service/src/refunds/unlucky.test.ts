@@ -250,6 +250,42 @@ test('a refund that stands in for one that failed is owed itself when it is call
   );
 });
 
+test('a refund that is chosen to stand in for one that failed while somebody still waits for it is owed itself when it ends', async () => {
+  const paid = await world.pay();
+  const owing = await owe(paid, 3_000);
+  const failed = await issue(
+    deps({
+      createRefund: async (order, ...more) => {
+        const answer = await provider.createRefund(order, ...more);
+        await refresh(paid);
+        await replace(owing, order.refund_id);
+        failRefund(world.standIn.world, (await readRefund(order.refund_id)).stripe_refund_id ?? '');
+        await refresh(paid);
+        return answer;
+      },
+    }),
+    { payment_id: paid.payment_id, amount_cents: 3_001 },
+    person('ann'),
+  );
+  assert.equal((await readRefund(failed.body.refund_id)).owed_cents, 3_001, 'failed');
+
+  const other = await world.pay();
+  const owingMore = await owe(other, 6_604);
+  const waits = await issue(deps(), { payment_id: other.payment_id, amount_cents: 6_604 }, person('ann'));
+  await cancelRefund(
+    deps({
+      cancelRefund: async (id) => {
+        await refresh(other);
+        await replace(owingMore, waits.body.refund_id);
+        return await provider.cancelRefund(id);
+      },
+    }),
+    waits.body.refund_id,
+    person('gus'),
+  );
+  assert.equal((await readRefund(waits.body.refund_id)).owed_cents, 6_604, 'canceled');
+});
+
 test('who had a refund called back at Stripe is in the audit log', async () => {
   const paid = await world.pay();
   const { body } = await issue(deps(), { payment_id: paid.payment_id, amount_cents: 6_604 }, person('ann'));
