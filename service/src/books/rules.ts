@@ -278,11 +278,14 @@ export const RULES: readonly Rule[] = [
   },
   {
     rule: 'whoever was refused has no refund that is alive, and whoever was told of one is owed it where it has failed',
+    // Whoever had it called back was told what came of that.
     sql: `SELECT k.operation, k.refund_id, k.answer_status, r.status, r.amount_cents, r.owed_cents
           FROM idempotency_keys k JOIN refunds r USING (refund_id)
           WHERE k.operation IN ('issueRefund', 'issueRefundOfPayment')
             AND ((k.answer_status >= 400 AND r.status NOT IN ('rejected', 'failed', 'canceled'))
-                 OR (k.answer_status IN (201, 202) AND r.status = 'failed' AND r.owed_cents <> r.amount_cents))`,
+                 OR (k.answer_status IN (201, 202) AND r.status = 'failed' AND r.owed_cents <> r.amount_cents
+                     AND NOT EXISTS (SELECT FROM audit_log a WHERE a.entity_type = 'refund' AND a.entity_id = r.refund_id
+                                       AND a.event_type = 'refund.cancel_requested')))`,
   },
   {
     rule: 'no audit row, event or anomaly tells of a payment, refund or dispute that is not there',
