@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 
 /** How far a command has come that pages through a window of Stripe. */
-export interface Progress {
+interface Progress {
   step: string;
   /** Between 0 and 1. */
   done: number;
