@@ -182,6 +182,14 @@ test('an answer that is no JSON is told of as a contradiction, and does not end 
   assert.deepEqual(found, [RULES[17]?.rule]);
 });
 
+test('nothing need be owed of a refund that failed because somebody had it called back', async () => {
+  const failed = `UPDATE refunds SET status = 'failed' WHERE refund_id = $1`;
+  const called = `UPDATE audit_log SET event_type = 'refund.cancel_requested' WHERE entity_id = $1`;
+  const rule = RULES[28]?.rule ?? '';
+  assert.ok((await tampered(failed)).includes(rule));
+  assert.ok(!(await tampered(failed, called)).includes(rule));
+});
+
 test('every rule is broken by some test', () => {
   const broken = new Set([...TAMPERING.map(([number]) => number), GUARDS]);
   assert.deepEqual(
