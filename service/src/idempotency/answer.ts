@@ -56,6 +56,10 @@ export const noteRefund = queries.noteRefund;
 /** Keeps an answer in the transaction that brings it about. False: another attempt has kept one first. */
 export const keepFirst = queries.keep;
 
+/** Whether the answer that a key keeps is a refusal. */
+export const wasRefused = async (db: Queryable, key: IdempotencyKey): Promise<boolean> =>
+  ((await queries.findAnswer(db, key))?.status ?? 0) >= 400;
+
 /** Keeps an answer before it is given. Where another attempt has kept one first, that is the answer. */
 export async function keepAnswer(db: Queryable, key: IdempotencyKey | null, answer: Answer): Promise<Answer> {
   if (key === null || (await queries.keep(db, key, answer))) return answer;

@@ -6,7 +6,7 @@ import { recordTransition } from './history.ts';
 import { type Caller, causeOf, HOLD_s, type IssueDeps, refusePayment, refuseWhilePaused } from './issue.ts';
 import * as queries from './queries.ts';
 import { findOut } from './recover.ts';
-import { refuseFailed } from './refusals.ts';
+import { refusalOfFailed } from './refusals.ts';
 import { readAgain, recount, submit, withLockedPayment } from './submit.ts';
 
 /** What somebody decides about a refund of somebody else's, with a word on why. */
@@ -49,7 +49,8 @@ export async function approveRefund(
     asked_at === undefined
       ? await findOut(deps, refund.refund_id, cause)
       : await submit(deps, { refund, payment, asked_at }, cause);
-  refuseFailed(sent);
+  const refusal = refusalOfFailed(sent);
+  if (refusal !== undefined) throw refusal;
   return sent;
 }
 

@@ -12,6 +12,7 @@ import {
   noteRefund,
   refusalOf,
   releaseKey,
+  wasRefused,
 } from '../idempotency/answer.ts';
 import type { IdempotencyKey } from '../idempotency/key.ts';
 import { newId } from '../ids.ts';
@@ -24,7 +25,8 @@ import type { RefundProvider } from './provider.ts';
 import * as queries from './queries.ts';
 import { findProviderReason } from './reasons.ts';
 import { findOut } from './recover.ts';
-import { refuseAmount, refuseFailed } from './refusals.ts';
+import { counts } from './refund.ts';
+import { refusalOfFailed, refuseAmount } from './refusals.ts';
 import { type SubmitCause, submit } from './submit.ts';
 import type { Turns } from './turns.ts';
 
@@ -114,18 +116,23 @@ async function concludeWith(
   work: (answer: NonNullable<SubmitCause['answer']>) => Promise<queries.Refund>,
 ): Promise<Answer> {
   const answerWith = (refund: queries.Refund): Answer => {
+    const refusal = refusalOfFailed(refund);
+    if (refusal !== undefined) return refusalOf(refusal);
     const status = refund.stripe_refund_id === null ? 202 : 201;
     return { status, body: write(status, refund) };
   };
   let kept: Answer | undefined;
   try {
     const refund = await work(async (tx, recorded) => {
+      if (key === null) return true;
       const answer = answerWith(recorded);
-      if (key !== null && (await keepFirst(tx, key, answer))) kept = answer;
+      if (await keepFirst(tx, key, answer)) {
+        kept = answer;
+        return true;
+      }
+      return counts(recorded.status) || (await wasRefused(tx, key));
     });
-    if (kept !== undefined) return kept;
-    refuseFailed(refund);
-    return await keepAnswer(pool, key, answerWith(refund));
+    return kept ?? (await keepAnswer(pool, key, answerWith(refund)));
   } catch (error) {
     if (isFinal(error)) return await keepAnswer(pool, key, refusalOf(error));
     await releaseKey(pool, key);

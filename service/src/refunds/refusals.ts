@@ -60,9 +60,9 @@ export const endSentence = (words: string) => (/[.!?]$/.test(words) ? words : `$
 type RefundEnd = Pick<Refund, 'status' | 'failure_reason' | 'failure_message'>;
 
 /** A refund that has failed before its caller was answered: the answer is why. */
-export function refuseFailed(refund: Refund): void {
-  if (refund.status !== 'failed') return;
-  throw new ServiceError(MEANINGS.get(refund.failure_reason ?? '') ?? 'upstream_failed', {
+export function refusalOfFailed(refund: Refund): ServiceError | undefined {
+  if (refund.status !== 'failed') return undefined;
+  return new ServiceError(MEANINGS.get(refund.failure_reason ?? '') ?? 'upstream_failed', {
     message: explainFailure(refund),
     facts: { refund_id: refund.refund_id },
   });

@@ -30,8 +30,6 @@ export interface SettleOptions {
   cause: string;
   /** Called with the last that is written, where nothing else is done in this transaction: to end it along with that. */
   last?: (refund: queries.Refund) => Promise<unknown>;
-  /** Whoever asked for the refund is still waiting, and is told in the answer if it has ended without paying. */
-  asker_waits?: boolean;
   /**
    * What to do when the refund takes more than is left of the payment. `refuse` writes nothing: what we know of the
    * payment may be old, so ask for all of it first. `record` is for when that has been done: the provider's word
@@ -229,7 +227,7 @@ async function settleRefund(
     failure_reason: observation.failure_reason,
     pending_reason: observation.pending_reason,
     bank_reference: observation.bank_reference,
-    owed_cents: ended && options.asker_waits !== true ? known.amount_cents : known.owed_cents,
+    owed_cents: ended ? known.amount_cents : known.owed_cents,
     observed_at: observation.observed_at,
   };
   const moved = arrived || next.status !== known.status || next.counted_cents !== known.counted_cents;

@@ -26,9 +26,16 @@ export interface Submission {
 /** Who brought it about, and whether they are waiting for the answer. */
 export interface SubmitCause extends Cause {
   asker_waits: boolean;
-  /** Writes what whoever waits is told, in the transaction that records an ordinary outcome: one commit for both. */
-  answer?: (tx: Transaction, refund: queries.Refund) => Promise<void>;
+  /**
+   * Keeps what whoever waits is told, in the transaction that records it: one commit for both. False where a refund has ended
+   * and they were told otherwise before, by an attempt from which this one has taken over.
+   */
+  answer?: (tx: Transaction, refund: queries.Refund) => Promise<boolean>;
 }
+
+/** Whether whoever asked hears by the answer that a refund has ended. */
+const isTold = async (tx: Transaction, { asker_waits, answer }: SubmitCause, ended: queries.Refund) =>
+  asker_waits && (answer === undefined || (await answer(tx, ended)));
 
 /**
  * The provider keeps an idempotency key for at least 24 hours; after that the same key makes a second refund. An hour is left
@@ -110,8 +117,9 @@ export async function recordFound(
   deps: Pick<SubmitDeps, 'pool' | 'turns'>,
   refund: queries.Refund,
   observation: RefundObservation,
-  { cause, asker_waits, answer }: SubmitCause,
+  submitCause: SubmitCause,
 ): Promise<queries.Refund> {
+  const { cause, answer } = submitCause;
   return await deps.turns(refund.payment_id, () =>
     withTransaction(deps.pool, async (tx) => {
       const [payment, known] = await Promise.all([
@@ -122,13 +130,7 @@ export async function recordFound(
       // Where it ends without paying there is more to do than to write it.
       const ordinary = observation.status === 'succeeded' || observation.status === 'pending';
       const last = (next: queries.Refund) => Promise.all([answer?.(tx, next), tx.commit()]);
-      // What is to put another one right is owed again even where whoever waits is told.
-      const nothingIsOwed = async () => asker_waits && !(await queries.isReplacement(tx, refund.refund_id));
-      const options = {
-        cause,
-        overdraft: 'record',
-        ...(ordinary ? { last } : { asker_waits: await nothingIsOwed() }),
-      } as const;
+      const options = { cause, overdraft: 'record', ...(ordinary && { last }) } as const;
       const settled = await settleKnown(tx, payment, known, observation, options);
       const found =
         settled.refund?.refund_id === refund.refund_id
@@ -136,8 +138,10 @@ export async function recordFound(
           : await readAgain(tx, refund.refund_id);
       if (counts(found.status)) return found;
       await recount(tx, found, cause);
-      if (found.owed_cents === 0 || found.resolved_at !== null || !(await nothingIsOwed())) return found;
-      // An event was faster and told nobody; whoever waits is told in the answer.
+      if (found.owed_cents === 0 || found.resolved_at !== null) return found;
+      if (!(await isTold(tx, submitCause, found))) return found;
+      // What was to put another one right is owed again even where whoever waits is told.
+      if (await queries.isReplacement(tx, refund.refund_id)) return found;
       const told = { ...found, owed_cents: 0 };
       await queries.update(tx, told);
       return told;
@@ -170,15 +174,15 @@ export async function fail(
   return await withLockedPayment(deps, refund, async (tx) => {
     const known = await readAgain(tx, refund.refund_id);
     if (known.status !== 'pending' || known.stripe_refund_id !== null) return known;
-    const failed: queries.Refund = {
+    const ended: queries.Refund = {
       ...known,
       status: 'failed',
       counted_cents: 0,
       failure_reason,
       failure_message,
       observed_at: asked_at,
-      owed_cents: cause.asker_waits ? 0 : known.amount_cents,
     };
+    const failed = (await isTold(tx, cause, ended)) ? ended : { ...ended, owed_cents: known.amount_cents };
     await Promise.all([queries.update(tx, failed), recordTransition(tx, known, failed, cause)]);
     await recount(tx, failed, cause.cause);
     return failed;

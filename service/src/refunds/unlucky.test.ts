@@ -286,6 +286,47 @@ test('a refund that is chosen to stand in for one that failed while somebody sti
   assert.equal((await readRefund(waits.body.refund_id)).owed_cents, 6_604, 'canceled');
 });
 
+for (const end of ['refuses it', 'has it failed'] as const) {
+  test(`a repeat that took over, and to which Stripe ${end}, answers what the first attempt told; so it is owed`, async () => {
+    const paid = await world.pay();
+    const ann = person('ann', `taken over where Stripe ${end}`);
+    const command = { payment_id: paid.payment_id, amount_cents: 6_602 };
+    const stalled = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const first = issue(
+      deps({
+        createRefund: async () => {
+          stalled.resolve();
+          await goOn.promise;
+          return { outcome: 'unknown' };
+        },
+      }),
+      command,
+      ann,
+    );
+    await stalled.promise;
+    await world.pool.query(`UPDATE idempotency_keys SET held_until = now() WHERE idempotency_key = $1`, [
+      ann.key?.idempotency_key,
+    ]);
+    const repeat = await issue(
+      deps({
+        createRefund: async (...order) => {
+          goOn.resolve();
+          await first;
+          if (end === 'has it failed') return await provider.createRefund(...order);
+          return { outcome: 'refused', refusal: { code: 'card_declined', message: 'No.' } };
+        },
+      }),
+      command,
+      ann,
+    );
+    assert.deepEqual(repeat, await first);
+    assert.equal(repeat.status, 202);
+    const refund = await readRefund(repeat.body.refund_id);
+    assert.deepEqual([refund.status, refund.owed_cents], ['failed', 6_602]);
+  });
+}
+
 test('who had a refund called back at Stripe is in the audit log', async () => {
   const paid = await world.pay();
   const { body } = await issue(deps(), { payment_id: paid.payment_id, amount_cents: 6_604 }, person('ann'));
