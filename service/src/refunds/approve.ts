@@ -3,7 +3,14 @@ import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
 import type { Payment } from '../payments/payment.ts';
 import { recordTransition } from './history.ts';
-import { type Caller, causeOf, HOLD_s, type IssueDeps, refusePayment, refuseWhilePaused } from './issue.ts';
+import {
+  type Caller,
+  causeOf,
+  FOUND_OUT_WITHIN_s,
+  type IssueDeps,
+  refusePayment,
+  refuseWhilePaused,
+} from './issue.ts';
 import * as queries from './queries.ts';
 import { findOut } from './recover.ts';
 import { refusalOfFailed } from './refusals.ts';
@@ -62,7 +69,12 @@ async function approve(
   caller: Caller,
 ) {
   const { actor_type, actor_id } = caller.principal;
-  const approved = await queries.approve(tx, refund.refund_id, { actor_type, actor_id, note }, HOLD_s);
+  const approved = await queries.approve(
+    tx,
+    refund.refund_id,
+    { actor_type, actor_id, note },
+    FOUND_OUT_WITHIN_s,
+  );
   const asked_at = await recordTransition(tx, refund, approved, causeOf(caller));
   return { refund: approved, payment, asked_at };
 }

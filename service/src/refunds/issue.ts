@@ -66,7 +66,7 @@ export type WriteRefund = (status: number, refund: queries.Refund) => string;
 /** The same payment and amount again within this time, without a key, is taken for a double click. */
 const REPEAT_WITHIN_s = 300;
 /** How long an attempt may take to find out what has become of a refund before recovery asks. */
-export const HOLD_s = 60;
+export const FOUND_OUT_WITHIN_s = 60;
 
 export const causeOf = ({ principal, request_id }: Caller): Cause => ({
   actor: principal,
@@ -217,7 +217,7 @@ async function decide(
       failure_reason: null,
     };
     const [requested, asked_at] = await Promise.all([
-      queries.insertRequested(tx, refund, HOLD_s),
+      queries.insertRequested(tx, refund, FOUND_OUT_WITHIN_s),
       recordTransition(tx, null, refund, causeOf(caller)),
       key === null ? undefined : noteRefund(tx, key, refund.refund_id),
       tx.commit(),

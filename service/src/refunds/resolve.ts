@@ -64,7 +64,7 @@ const isSame = (refund: queries.Refund, command: ResolveCommand) =>
   refund.resolution_reference === command.reference &&
   refund.replaced_by === command.replacement_refund_id;
 
-/** Another refund of the same payment that pays all that is owed, is at the provider, and stands in for no other. */
+/** A later refund of the same payment that pays all that is owed, is at the provider, and stands in for no other. */
 async function refuseReplacement(tx: Transaction, refund: queries.Refund, replacementId: string) {
   const field = 'replacement_refund_id';
   const replacement = await queries.findById(tx, replacementId);
@@ -76,6 +76,12 @@ async function refuseReplacement(tx: Transaction, refund: queries.Refund, replac
     throw new ServiceError('unprocessable', {
       field,
       message: 'replacement_refund_id has to be another refund of the same payment.',
+    });
+  }
+  if (replacement.created_at < refund.created_at) {
+    throw new ServiceError('precondition_failed', {
+      field,
+      message: 'The replacement is older than the refund that it is to stand in for.',
     });
   }
   if (!counts(replacement.status)) {

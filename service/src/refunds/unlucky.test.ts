@@ -223,8 +223,9 @@ const replace = (refund_id: string, replacement_refund_id: string) =>
     person('fay'),
   );
 
-test('what is owed is not put right by a refund that is not at Stripe yet, nor by a smaller one', async () => {
+test('what is owed is not put right by a refund that is not at Stripe yet, nor by a smaller one, nor by an older one', async () => {
   const paid = await world.pay();
+  const older = await issue(deps(), { payment_id: paid.payment_id, amount_cents: 2_100 }, person('ann'));
   const owing = await owe(paid, 2_000);
   const held = await issue(
     deps(LIMITED),
@@ -234,6 +235,7 @@ test('what is owed is not put right by a refund that is not at Stripe yet, nor b
   await assert.rejects(replace(owing, held.body.refund_id), { status: 412, field: 'replacement_refund_id' });
   const small = await issue(deps(), { payment_id: paid.payment_id, amount_cents: 1_999 }, person('ann'));
   await assert.rejects(replace(owing, small.body.refund_id), { status: 412, field: 'replacement_refund_id' });
+  await assert.rejects(replace(owing, older.body.refund_id), { status: 412, field: 'replacement_refund_id' });
 });
 
 test('a refund that stands in for one that failed is owed itself when it is called back', async () => {
