@@ -70,7 +70,8 @@ function summarize({
     .slice(0, SHOWN)
     .map((difference) => `  ${describe(difference)}\n`);
   const lines = [
-    `Compared ${countObjects(counts)} objects of Stripe's: ${kinds}; asked for ${asked} more, of which the books knew.`,
+    `Compared ${countObjects(counts)} objects of Stripe's: ${kinds}.`,
+    ...(asked > 0 ? [`Asked Stripe for ${asked} that the books have and its lists did not show.`] : []),
     ...(unmatched > 0 ? [`${unmatched} belong to no payment.`] : []),
     ...(mended > 0 ? [`${mended} rows had been written before the database's clock jumped back.`] : []),
     found === 0
