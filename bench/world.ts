@@ -1,8 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Issuer, startIssuer } from '../local/issuer/start.ts';
-import { startPostgres } from '../local/postgres/start.ts';
 import { TEST_KEY } from '../local/stripe/testing.ts';
 import { migrate } from '../service/src/database/migrate.ts';
 import { createPool, type Pool } from '../service/src/database/pool.ts';
@@ -12,6 +8,7 @@ import { assertBooksBalance } from '../test/support/books.ts';
 import { Service, settingsOf } from '../test/support/service.ts';
 import { startChild } from './child.ts';
 import { cpuOf } from './cpu.ts';
+import { startDatabase } from './database.ts';
 import type { Group, GroupFigures, LoadOrder } from './load.ts';
 import type { StandInAnswer, StandInOrder } from './stand-in.ts';
 
@@ -67,21 +64,9 @@ export async function startBenchWorld({
   onProgress,
 }: BenchWorldOptions): Promise<BenchWorld> {
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), 'payments-bench-'));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
-  await chmod(directory, 0o755);
-  const socket = join(directory, 'socket');
-  await mkdir(socket);
-  await chmod(socket, 0o777);
-  const postgres = await startPostgres({
-    dataDirectory: directory,
-    settings: { unix_socket_directories: socket },
-  });
-  const databaseUrl = `${postgres.url}?host=${encodeURIComponent(socket)}`;
-  stack.defer(() => rm(postgres.directory, { recursive: true, force: true }));
-  stack.defer(() => postgres.stop());
-  await migrate(postgres.url);
-  const pool = createPool({ connectionString: postgres.url, max: 4 });
+  const { databaseUrl, files } = await startDatabase(stack);
+  await migrate(databaseUrl);
+  const pool = createPool({ connectionString: databaseUrl, max: 4 });
   stack.defer(() => pool.end());
   const issuer: Issuer = await startIssuer();
   stack.defer(() => issuer.close());
@@ -147,7 +132,7 @@ export async function startBenchWorld({
     cpu_s: () =>
       cpuOf({
         service: [...running].map(({ pid }) => pid),
-        postgres: postgres.directory,
+        postgres: files,
         stand_in: [standIn.pid],
         callers: [callers.pid],
         bench: [process.pid],
