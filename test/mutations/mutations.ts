@@ -123,7 +123,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'what is owed after a late failure',
     file: 'refunds/settle.ts',
-    find: 'owed_cents: ended && options.asker_waits !== true ? known.amount_cents : known.owed_cents,',
+    find: 'owed_cents: ended ? known.amount_cents : known.owed_cents,',
     replace: 'owed_cents: known.owed_cents,',
     tests: ['refunds/resolve.test', 'refunds/settle.test'],
   },

@@ -57,6 +57,7 @@ test('of several instances one reconciles the last 35 days of a night, and it is
 });
 
 test('the night before it came into use is not made up for', async () => {
+  await installed(0);
   assert.equal(await reconcileLastNight(deps), false);
   assert.deepEqual(await runs(), []);
 });
