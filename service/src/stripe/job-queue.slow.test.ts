@@ -27,7 +27,10 @@ test('a queue that is told to stop while it starts itself again stops all the sa
   });
   await execute(database.url, "SELECT graphile_worker.add_job('break')");
   await until(async () => {
-    const { rows } = await blocker.query('SELECT 1 FROM pg_locks WHERE NOT granted');
+    const { rows } = await blocker.query(
+      `SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+       WHERE datname = current_database() AND NOT granted`,
+    );
     return rows.length > 0;
   });
   const stopped = queue.stop().then(() => 'stopped');
