@@ -149,7 +149,7 @@ test('told to stop, it takes no new requests, answers those under way, and ends 
     for (;;) {
       const { rows } = await execute(
         database.url,
-        `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM refunds%'`,
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FROM refunds%'`,
       );
       if (rows.length > 0) break;
     }
