@@ -85,6 +85,7 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
     OAUTH_CLIENT_ID: 'payments-service',
     OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
     OAUTH_AUDIENCE: API_AUDIENCE,
+    OAUTH_ROLES_CLAIM: 'roles',
     APPROVAL_LIMITS,
   };
   const logFile = folder.of('service.log');

@@ -95,6 +95,8 @@ export function createProvider(issuer: string, adapter: AdapterFactory, secrets:
     async extraTokenClaims(_ctx, token) {
       const brand = brands.get(token);
       return {
+        // RFC 9068, section 2.2.3.1.
+        ...(token.kind === 'AccessToken' ? { roles: [token.accountId] } : {}),
         // RFC 9068, section 2.2: where no person is involved, the subject is the client.
         ...(token.kind === 'ClientCredentials' ? { sub: token.clientId } : {}),
         ...(brand === undefined ? {} : { brand }),

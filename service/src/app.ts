@@ -2,7 +2,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Registry } from 'prom-client';
 import type Stripe from 'stripe';
 import { guardOperations } from './access/guard.ts';
-import type { Issuer } from './access/introspection.ts';
+import type { Issuer } from './access/issuer.ts';
+import type { Roles } from './access/roles.ts';
 import { createTokens } from './access/tokens.ts';
 import type { Pool } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
@@ -36,6 +37,8 @@ export interface AppDeps {
   webhook: { secrets: readonly string[]; live: boolean | undefined };
   cursorSecrets: readonly string[];
   defaultBrand: string;
+  /** What people may do, by what the issuer says that they are. */
+  roles: Roles;
   /** For what an operator wants to be asked again. */
   stripe: Stripe;
   provider: RefundProvider;
@@ -71,7 +74,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   traceRequests(app);
   answerErrors(app);
   endConnectionsOnClose(app);
-  guardOperations(app, { tokens: createTokens(deps.issuer), defaultBrand: deps.defaultBrand });
+  guardOperations(app, { ...deps, tokens: createTokens(deps.issuer) });
   await describeOperations(app);
 
   serveMetrics(app, deps.metrics);

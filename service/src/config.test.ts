@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { DEFAULT_ROLES } from './access/roles.ts';
 import { ConfigError, readConfig, settingsTable } from './config.ts';
 
 const REQUIRED = {
@@ -65,6 +69,11 @@ for (const [name, wrong] of [
   ['OAUTH_INTROSPECTION_URL', 'http://10.0.0.1/introspect'],
   ['DEFAULT_BRAND', 'a brand'],
   ['ROLE', 'both'],
+  ['OAUTH_JWT', 'trust'],
+  ['ROLE_SCOPES', 'agent'],
+  ['ROLE_SCOPES', 'agent='],
+  ['ROLE_SCOPES', 'agent=admin:refunds.everything'],
+  ['ROLE_SCOPES', 'agent=*'],
   ['LOG_LEVEL', 'loud'],
 ] as const) {
   test(`${name}=${wrong} stops the start with one sentence that names it`, () => {
@@ -129,4 +138,45 @@ test('the table for the README has one line for every setting, with no bar that 
       rows.some((row) => row.startsWith(`| \`${name}\` |`)),
       name,
     );
+});
+
+test('what a role may do is read from the setting', () => {
+  const { role_scopes } = readConfig({
+    ...REQUIRED,
+    ROLE_SCOPES: 'Refund-Desk=admin:refunds.read admin:refunds.issue, https://idp.example/lead=admin:refunds',
+  });
+  assert.deepEqual(role_scopes, {
+    'Refund-Desk': ['admin:refunds.read', 'admin:refunds.issue'],
+    'https://idp.example/lead': ['admin:refunds'],
+  });
+  assert.deepEqual(readConfig(REQUIRED).role_scopes, DEFAULT_ROLES);
+});
+
+test('JWTs are not verified without knowing whose they have to be and for whom', () => {
+  assert.match(refusal({ ...REQUIRED, OAUTH_JWT: 'verify' }), /OAUTH_AUDIENCE is missing/);
+  const { OAUTH_ISSUER, ...rest } = { ...REQUIRED, OAUTH_AUDIENCE: 'urn:payments:api' };
+  assert.ok(OAUTH_ISSUER);
+  const asking = {
+    ...rest,
+    OAUTH_INTROSPECTION_URL: 'https://issuer.example/introspect',
+    OAUTH_JWT: 'verify',
+  };
+  assert.match(refusal(asking), /OAUTH_ISSUER is missing/);
+});
+
+test('any setting may come from a file, whose end of line does not count', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'payments-config-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'secret');
+  writeFileSync(file, 'sk_test_from_a_file\n');
+  const { STRIPE_API_KEY, ...rest } = REQUIRED;
+  assert.ok(STRIPE_API_KEY);
+  assert.equal(readConfig({ ...rest, STRIPE_API_KEY_FILE: file }).stripe_api_key, 'sk_test_from_a_file');
+  assert.match(refusal({ ...REQUIRED, STRIPE_API_KEY_FILE: file }), /STRIPE_API_KEY is given twice/);
+  const missing = refusal({ ...rest, STRIPE_API_KEY_FILE: join(folder, 'nothing') });
+  assert.match(
+    missing,
+    /STRIPE_API_KEY cannot be read from the file that STRIPE_API_KEY_FILE names \(ENOENT\)/,
+  );
+  assert.ok(!missing.includes(folder));
 });

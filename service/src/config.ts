@@ -1,4 +1,7 @@
 import { hkdfSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { DEFAULT_ROLES, type Roles } from './access/roles.ts';
+import { grants, SCOPES } from './access/scopes.ts';
 import { type ApprovalLimits, LIMITED_ROLES } from './refunds/limits.ts';
 
 /** Every setting of the service: read once, at the start, from the environment. */
@@ -16,6 +19,9 @@ export interface Config {
   oauth_client_id: string;
   oauth_client_secret: string;
   oauth_audience: string | undefined;
+  oauth_jwt: (typeof JWT_WAYS)[number];
+  oauth_roles_claim: string | undefined;
+  role_scopes: Roles;
   cursor_secrets: string[];
   default_brand: string;
   approval_limits: ApprovalLimits;
@@ -29,6 +35,7 @@ export interface Config {
 }
 
 const ROLES = ['all', 'api', 'worker'] as const;
+const JWT_WAYS = ['introspect', 'verify'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 type Role = (typeof ROLES)[number];
 
@@ -117,6 +124,31 @@ function approvalLimits(value: string): ApprovalLimits {
   return limits;
 }
 
+/** `agent=admin:refunds.read admin:refunds.issue`: a role, and what somebody who has it may do. */
+function roleScopes(value: string): Roles {
+  return Object.fromEntries(
+    list(value).map((part) => {
+      const [, role, scopes] = /^([A-Za-z0-9._:/-]{1,128})=([a-z:.]+(?: [a-z:.]+)*)$/.exec(part) ?? [];
+      if (role === undefined || scopes === undefined) {
+        throw new RangeError(
+          'has to be a list such as agent=admin:refunds.read admin:refunds.issue, auditor=….',
+        );
+      }
+      if (!scopes.split(' ').every(opensSomething)) {
+        throw new RangeError('has a scope that opens nothing; the scopes are in the API reference.');
+      }
+      return [role, scopes.split(' ')];
+    }),
+  );
+}
+
+const opensSomething = (scope: string) => Object.keys(SCOPES).some((one) => grants(new Set([scope]), one));
+
+const writeRoleScopes = (roles: Roles) =>
+  Object.entries(roles)
+    .map(([role, scopes]) => `${role}=${scopes.join(' ')}`)
+    .join(', ');
+
 /** `03:00` in minutes after midnight. */
 function timeOfDay(value: string): number | undefined {
   if (value === 'never') return undefined;
@@ -190,6 +222,26 @@ const SETTINGS = {
     meaning: 'What a token’s `aud` has to contain. Unset: `aud` is not looked at.',
     read: text(),
   },
+  OAUTH_JWT: {
+    type: JWT_WAYS.join(' \\| '),
+    fallback: 'introspect',
+    meaning:
+      'Whether the issuer is asked about access tokens that are JWTs as about any other, so that a revoked one is known within a minute; or they are verified by its keys (RFC 9068), for issuers without introspection: a revoked one then works until it expires. Needs OAUTH_ISSUER and OAUTH_AUDIENCE.',
+    read: choice(JWT_WAYS),
+  },
+  OAUTH_ROLES_CLAIM: {
+    type: 'text',
+    fallback: '',
+    meaning:
+      'The claim of a token that says what a person is, e.g. `roles`. Set: a person may do what ROLE_SCOPES and the token’s scopes both allow. Unset: what the scopes allow.',
+    read: text(),
+  },
+  ROLE_SCOPES: {
+    type: 'role=scope …, …',
+    fallback: writeRoleScopes(DEFAULT_ROLES),
+    meaning: 'What somebody who has a role may do.',
+    read: roleScopes,
+  },
   CURSOR_SECRET: {
     type: 'secret, …',
     fallback: '',
@@ -253,6 +305,21 @@ const SETTINGS = {
 type Name = keyof typeof SETTINGS;
 type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['read']>;
 
+/** A setting, or what is in the file that `<NAME>_FILE` names, which is how containers are handed secrets. */
+function readGiven(env: NodeJS.ProcessEnv, name: Name): string | undefined {
+  const given = env[name]?.trim();
+  const file = env[`${name}_FILE`]?.trim();
+  if (!file) return given;
+  if (given) throw new RangeError(`is given twice: by itself and in the file that ${name}_FILE names.`);
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new RangeError(
+      `cannot be read from the file that ${name}_FILE names (${(error as NodeJS.ErrnoException).code}).`,
+    );
+  }
+}
+
 function readValues(
   env: NodeJS.ProcessEnv,
   names: readonly Name[],
@@ -261,12 +328,12 @@ function readValues(
   const values = new Map<Name, unknown>();
   for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = env[name]?.trim() || setting.fallback;
-    if (given === undefined) {
-      problems.push(`${name} is missing. ${setting.meaning}`);
-      continue;
-    }
     try {
+      const given = readGiven(env, name) || setting.fallback;
+      if (given === undefined) {
+        problems.push(`${name} is missing. ${setting.meaning}`);
+        continue;
+      }
       values.set(name, given === '' ? undefined : setting.read(given));
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -316,8 +383,14 @@ export function readDatabaseConfig(env: NodeJS.ProcessEnv): Pick<Config, 'databa
 /** Reads and checks all settings; throws one ConfigError that names everything that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const { problems, values } = readValues(env, Object.keys(SETTINGS) as Name[]);
-  if (!env.OAUTH_ISSUER?.trim() && !env.OAUTH_INTROSPECTION_URL?.trim()) {
+  const isGiven = (name: Name) => [name, `${name}_FILE`].some((one) => Boolean(env[one]?.trim()));
+  if (!isGiven('OAUTH_ISSUER') && !isGiven('OAUTH_INTROSPECTION_URL')) {
     problems.push('OAUTH_ISSUER is missing (or OAUTH_INTROSPECTION_URL, where the issuer has no discovery).');
+  }
+  if (values.get('OAUTH_JWT') === 'verify') {
+    for (const name of ['OAUTH_ISSUER', 'OAUTH_AUDIENCE'] as const) {
+      if (values.get(name) === undefined) problems.push(`${name} is missing: OAUTH_JWT=verify needs it.`);
+    }
   }
   if (problems.length > 0) throw new ConfigError(problems);
 
@@ -337,6 +410,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     oauth_client_id: value('OAUTH_CLIENT_ID'),
     oauth_client_secret: value('OAUTH_CLIENT_SECRET'),
     oauth_audience: optional('OAUTH_AUDIENCE'),
+    oauth_jwt: value('OAUTH_JWT'),
+    oauth_roles_claim: optional('OAUTH_ROLES_CLAIM'),
+    role_scopes: value('ROLE_SCOPES'),
     cursor_secrets: optional('CURSOR_SECRET') ?? [
       deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor'),
     ],

@@ -2,7 +2,7 @@ import './memory.ts';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { connectIssuer } from './access/introspection.ts';
+import { connectIssuer } from './access/issuer.ts';
 import { buildApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
@@ -49,6 +49,8 @@ async function main(): Promise<void> {
       ? {}
       : { introspection_url: config.oauth_introspection_url }),
     ...(config.oauth_audience === undefined ? {} : { audience: config.oauth_audience }),
+    ...(config.oauth_roles_claim === undefined ? {} : { roles_claim: config.oauth_roles_claim }),
+    verifies_jwt: config.oauth_jwt === 'verify',
     client_id: config.oauth_client_id,
     client_secret: config.oauth_client_secret,
   });
@@ -120,6 +122,7 @@ async function main(): Promise<void> {
     webhook: { secrets: config.stripe_webhook_secrets, live: isLiveKey(config.stripe_api_key) },
     cursorSecrets: config.cursor_secrets,
     defaultBrand: config.default_brand,
+    roles: config.role_scopes,
     stripe,
     provider,
     turns,

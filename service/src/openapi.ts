@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { pino } from 'pino';
-import { connectIssuer } from './access/introspection.ts';
+import { connectIssuer } from './access/issuer.ts';
+import { DEFAULT_ROLES } from './access/roles.ts';
 import { buildApp } from './app.ts';
 import { createPool } from './database/pool.ts';
 import { createMetrics } from './health/metrics.ts';
@@ -26,6 +27,7 @@ export async function openApiDocument(): Promise<string> {
     webhook: { secrets: [], live: undefined },
     cursorSecrets: ['none'],
     defaultBrand: 'default',
+    roles: DEFAULT_ROLES,
     stripe,
     provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
     turns: takeTurns(),

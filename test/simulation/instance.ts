@@ -99,6 +99,7 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     webhook: { secrets: [webhookSecret], live: false },
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
+    roles: {},
     stripe: new Stripe(TEST_KEY),
     provider,
     turns,

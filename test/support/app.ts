@@ -5,7 +5,8 @@ import { API_AUDIENCE } from '../../local/issuer/scopes.ts';
 import { type Issuer, startIssuer } from '../../local/issuer/start.ts';
 import type { StripeStandIn } from '../../local/stripe/server.ts';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
-import { connectIssuer } from '../../service/src/access/introspection.ts';
+import { connectIssuer } from '../../service/src/access/issuer.ts';
+import { DEFAULT_ROLES } from '../../service/src/access/roles.ts';
 import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
@@ -83,6 +84,7 @@ export async function startTestApp({
       client_id: 'payments-service',
       client_secret: issuer.clients['payments-service'],
       audience: API_AUDIENCE,
+      roles_claim: 'roles',
     }),
     log,
     metrics,
@@ -90,6 +92,7 @@ export async function startTestApp({
     webhook: { secrets: ['whsec_test'], live: false },
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
+    roles: DEFAULT_ROLES,
     stripe,
     provider: around(
       createProvider({

@@ -4,7 +4,7 @@ import { startTestApp } from '../../../test/support/app.ts';
 import { sendRaw } from '../../../test/support/raw.ts';
 import { addRefunds } from '../../../test/support/rows.ts';
 import { principalOf } from './guard.ts';
-import { connectIssuer } from './introspection.ts';
+import { connectIssuer } from './issuer.ts';
 
 const service = await startTestApp({
   extend(app) {

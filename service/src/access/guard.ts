@@ -2,8 +2,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 import { bearerToken, challenge } from './bearer.ts';
 import { brandOf } from './brand.ts';
-import { IssuerUnavailable, type TokenFacts } from './introspection.ts';
-import { grants, type Principal } from './principal.ts';
+import { IssuerUnavailable } from './issuer.ts';
+import type { Principal } from './principal.ts';
+import { type Roles, scopesOf } from './roles.ts';
+import { grants, type Scope } from './scopes.ts';
+import type { TokenFacts } from './token-facts.ts';
 import type { Tokens } from './tokens.ts';
 
 /** The name of the security scheme in the OpenAPI document. */
@@ -21,7 +24,7 @@ declare module 'fastify' {
 }
 
 /** Scopes for `schema.security`: any one of these opens the operation. */
-export const anyScope = (...scopes: string[]) => scopes.map((scope) => ({ [SCHEME]: [scope] }));
+export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME]: [scope] }));
 
 /**
  * Lets a request through to an operation only with a token that has the scopes which the operation's own OpenAPI `security`
@@ -29,7 +32,7 @@ export const anyScope = (...scopes: string[]) => scopes.map((scope) => ({ [SCHEM
  */
 export function guardOperations(
   app: FastifyInstance,
-  { tokens, defaultBrand }: { tokens: Tokens; defaultBrand: string },
+  { tokens, roles, defaultBrand }: { tokens: Tokens; roles: Roles; defaultBrand: string },
 ): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', ({ schema, method, url }) => {
@@ -43,32 +46,34 @@ export function guardOperations(
     // A request that matched no operation goes on to its 404.
     if (security === undefined || security.length === 0) return;
     const facts = await authenticate(request, tokens);
+    const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
+    const scopes = scopesOf(facts, isPerson, roles);
     const alternatives = security.map((entry) => entry[SCHEME] ?? []);
-    if (!alternatives.some((scopes) => scopes.every((scope) => grants(facts.scopes, scope)))) {
-      const needed = alternatives.map((scopes) => scopes.join(' ')).join(' or ');
+    if (!alternatives.some((needed) => needed.every((scope) => grants(scopes, scope)))) {
+      const needed = alternatives.map((words) => words.join(' ')).join(' or ');
       throw new ServiceError('insufficient_scope', {
         message: `The access token lacks the scope for this: ${needed}.`,
         headers: challenge('insufficient_scope', alternatives[0]?.join(' ')),
       });
     }
-    const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
     const brand = brandOf(request.raw, facts.brand, defaultBrand);
     // Only staff and services choose: the same customer's name in another brand is another customer.
-    if (isPerson && !isStaff(facts) && brand.brand_id !== (facts.brand ?? defaultBrand)) {
+    if (isPerson && !isStaff(scopes) && brand.brand_id !== (facts.brand ?? defaultBrand)) {
       throw new ServiceError('forbidden');
     }
     request.principal = {
       actor_type: isPerson ? 'user' : 'service',
       actor_id: facts.sub ?? facts.client_id,
       client_id: facts.client_id,
-      scopes: facts.scopes,
+      scopes,
+      signed_in_at_ms: facts.signed_in_at_ms,
       ...brand,
     };
   });
 }
 
 /** Admin scopes are for staff and services only, never for a user's app. */
-const isStaff = ({ scopes }: TokenFacts) => [...scopes].some((scope) => scope.startsWith('admin:'));
+const isStaff = (scopes: ReadonlySet<string>) => [...scopes].some((scope) => scope.startsWith('admin:'));
 
 async function authenticate(request: FastifyRequest, tokens: Tokens): Promise<TokenFacts> {
   const token = bearerToken(request.raw);

@@ -1,4 +1,5 @@
 import type { Actor } from '../audit/record.ts';
+import { grants, type Scope } from './scopes.ts';
 
 /** Who is calling, and what they may do. */
 export interface Principal extends Actor {
@@ -6,21 +7,14 @@ export interface Principal extends Actor {
   actor_type: 'user' | 'service';
   client_id: string;
   scopes: ReadonlySet<string>;
+  /** When the person has signed in, in milliseconds since 1970; undefined where the issuer does not say. */
+  signed_in_at_ms: number | undefined;
   /** The only brand whose rows this call may see. */
   brand_id: string;
   /** Neither the token nor the request named a brand, so it is the default one. */
   brand_is_default: boolean;
 }
 
-/**
- * Whether scopes that were granted include one that is needed: itself; one that it lies under (`admin:refunds` covers
- * `admin:refunds.read`); or `manage:x`, which is `read:x` and `write:x`.
- */
-export function grants(scopes: ReadonlySet<string>, needed: string): boolean {
-  if (scopes.has(needed)) return true;
-  for (let dot = needed.lastIndexOf('.'); dot > 0; dot = needed.lastIndexOf('.', dot - 1)) {
-    if (scopes.has(needed.slice(0, dot))) return true;
-  }
-  const [verb, resource] = needed.split(':', 2);
-  return (verb === 'read' || verb === 'write') && scopes.has(`manage:${resource}`);
-}
+/** The only customer whose money a caller may move: a person without the scope of staff moves their own. Undefined: anybody's. */
+export const customerOf = ({ actor_type, actor_id, scopes }: Principal, staff: Scope): string | undefined =>
+  actor_type === 'user' && !grants(scopes, staff) ? actor_id : undefined;

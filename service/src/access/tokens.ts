@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { type Issuer, IssuerUnavailable, type TokenFacts } from './introspection.ts';
+import { type Issuer, IssuerUnavailable } from './issuer.ts';
+import type { TokenFacts } from './token-facts.ts';
 
 const TOKENS_MAX = 10_000;
 /** How long an answer may be believed: so long may a revoked token still work. */
@@ -28,7 +29,7 @@ export function createTokens(issuer: Issuer): Tokens {
 
   const ask = async (digest: string, token: string): Promise<TokenFacts | undefined> => {
     try {
-      const facts = await issuer.introspect(token);
+      const facts = await issuer.check(token);
       const life_ms = facts === undefined ? 0 : facts.expires_at_ms - Date.now();
       if (facts === undefined) bad.set(digest, true);
       else if (life_ms > 0) good.set(digest, facts, { ttl: Math.min(GOOD_MS, life_ms) });

@@ -8,7 +8,7 @@ import { API_AUDIENCE } from '../../../local/issuer/scopes.ts';
 import { startTestApp } from '../../../test/support/app.ts';
 import { readDeclared } from '../../../test/support/declared.ts';
 import { type MadePayment, makePayment } from '../../../test/support/make.ts';
-import { connectIssuer } from '../access/introspection.ts';
+import { connectIssuer } from '../access/issuer.ts';
 import { type Payment, refundableCents } from './payment.ts';
 
 const service = await startTestApp();

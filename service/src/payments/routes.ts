@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
-import { grants, type Principal } from '../access/principal.ts';
+import type { Principal } from '../access/principal.ts';
+import { grants } from '../access/scopes.ts';
 import type { Pool } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Principal } from '../access/principal.ts';
+import { customerOf, type Principal } from '../access/principal.ts';
 import { type Pool, type Transaction, withTransaction } from '../database/pool.ts';
 import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
@@ -171,7 +171,7 @@ async function decide(
   const { principal, key } = caller;
   return await withTransaction(pool, async (tx) => {
     // What does not need one another's answers is asked for together.
-    const [claim, payment, dispute, limits, provider_reason] = await Promise.all([
+    const [claim, found, dispute, limits, provider_reason] = await Promise.all([
       key === null ? undefined : claimKey(tx, key),
       lockPaymentOfBrand(tx, principal.brand_id, command),
       findBlockingDispute(tx, command),
@@ -183,6 +183,8 @@ async function decide(
       return { decided: 'taken_over', refund_id: claim.refund_id };
     }
     refuseWhilePaused(provider);
+    const customer_id = customerOf(principal, 'admin:refunds.issue');
+    const payment = customer_id === undefined || found?.customer_id === customer_id ? found : undefined;
     if (payment === undefined) {
       if (attempt === 'first' && command.payment_id === undefined) return { decided: 'unknown_charge' };
       const what = command.payment_id === undefined ? 'charge' : 'payment';

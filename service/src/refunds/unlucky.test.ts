@@ -80,6 +80,7 @@ function person(actor_id: string, idempotency_key?: string): Caller {
       scopes: new Set(['admin:refunds']),
       brand_id: 'default',
       brand_is_default: true,
+      signed_in_at_ms: undefined,
     },
     key,
     request_id: `request_${number}`,

@@ -1,0 +1,164 @@
+import * as oauth from 'oauth4webapi';
+import { createVerifier, isJwt } from './jwt.ts';
+import { factsOf, type TokenFacts } from './token-facts.ts';
+
+/** The issuer could not be asked, or did not answer as it should. */
+export class IssuerUnavailable extends Error {}
+
+export interface IssuerOptions {
+  /** Its addresses are found by discovery (RFC 8414, OpenID Connect Discovery). */
+  issuer?: string;
+  /** Where there is no discovery. */
+  introspection_url?: string;
+  client_id: string;
+  client_secret: string;
+  /** What `aud` has to contain; unset: not looked at. */
+  audience?: string;
+  /** The claim that says what a person is. */
+  roles_claim?: string;
+  /** Whether JWT access tokens are verified here (RFC 9068) instead of asked about; needs an issuer and an audience. */
+  verifies_jwt?: boolean;
+}
+
+export interface Issuer {
+  /** The facts about a token that is good now; undefined for any other. Throws IssuerUnavailable. */
+  check(token: string): Promise<TokenFacts | undefined>;
+  /** Rejects where the issuer cannot be reached, or does not take our credentials. */
+  reach(): Promise<void>;
+}
+
+const TIMEOUT_ms = 3_000;
+/** Asked about to see whether the issuer would tell us of a token. */
+const NOBODYS_TOKEN = 'nobodys-token';
+
+type Metadata = oauth.AuthorizationServer;
+
+/**
+ * An OAuth issuer. It is asked about opaque tokens by RFC 7662 with our own client's credentials; JWTs are verified by its keys where
+ * that is wanted. Its metadata is asked for once, and again after a failure.
+ */
+export function connectIssuer(options: IssuerOptions): Issuer {
+  const client: oauth.Client = { client_id: options.client_id };
+  const authentication = oauth.ClientSecretBasic(options.client_secret);
+
+  const discovered = onceUnlessFailed(async () => {
+    const metadata = await discover(options);
+    return { metadata, jwt: verifierFor(metadata, options) };
+  });
+
+  const introspect = async (metadata: Metadata, token: string): Promise<TokenFacts | undefined> => {
+    const response = await oauth.introspectionRequest(
+      metadata,
+      client,
+      authentication,
+      token,
+      requestOptions(metadata.introspection_endpoint ?? metadata.issuer),
+    );
+    const answer = await oauth.processIntrospectionResponse(metadata, client, response);
+    return answer.active ? factsOf(answer, options) : undefined;
+  };
+
+  const unlessUnavailable = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw new IssuerUnavailable('The issuer did not answer', { cause: error });
+    }
+  };
+
+  return {
+    check: (token) =>
+      unlessUnavailable(async () => {
+        const { metadata, jwt } = await discovered();
+        if (jwt === undefined) return await introspect(metadata, token);
+        if (isJwt(token)) {
+          const claims = await jwt.verify(token);
+          return claims === undefined ? undefined : factsOf(claims, options);
+        }
+        // An issuer of nothing but JWTs has made no other token.
+        return metadata.introspection_endpoint === undefined ? undefined : await introspect(metadata, token);
+      }),
+    reach: () =>
+      unlessUnavailable(async () => {
+        const { metadata, jwt } = await discovered();
+        await jwt?.reload();
+        if (jwt === undefined || metadata.introspection_endpoint !== undefined) {
+          await introspect(metadata, NOBODYS_TOKEN);
+        }
+      }),
+  };
+}
+
+/** Does it once for all who ask; after a failure, once more for the next. */
+function onceUnlessFailed<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return async () => {
+    result ??= work();
+    try {
+      return await result;
+    } catch (error) {
+      result = undefined;
+      throw error;
+    }
+  };
+}
+
+async function discover({ issuer, introspection_url }: IssuerOptions): Promise<Metadata> {
+  if (issuer === undefined)
+    return { issuer: introspection_url ?? '', introspection_endpoint: introspection_url ?? '' };
+  const identifier = new URL(issuer);
+  const ask = (algorithm: 'oidc' | 'oauth2') =>
+    oauth.discoveryRequest(identifier, { ...requestOptions(issuer), algorithm });
+  let response = await ask('oidc');
+  // An issuer of plain OAuth has its metadata at another address (RFC 8414, 5).
+  if (response.status === 404) response = await ask('oauth2');
+  const found = await oauth.processDiscoveryResponse(identifier, response);
+  return introspection_url === undefined ? found : { ...found, introspection_endpoint: introspection_url };
+}
+
+function verifierFor({ issuer, jwks_uri }: Metadata, { audience, verifies_jwt }: IssuerOptions) {
+  if (verifies_jwt !== true || audience === undefined) return undefined;
+  if (jwks_uri === undefined) throw new Error('The issuer does not say where its keys are');
+  if (isInTheClear(jwks_uri)) throw new Error('The issuer’s keys are to be had at an https address only');
+  return createVerifier({
+    jwks_uri,
+    issuer,
+    audience,
+    timeout_ms: TIMEOUT_ms,
+    fetch: fetchOverStaleConnections,
+  });
+}
+
+const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];
+
+/** Whether others could read, or change, what is said to an address: all but this machine itself has to be asked by https. */
+function isInTheClear(address: string): boolean {
+  const { protocol, hostname } = new URL(address);
+  return protocol !== 'https:' && !LOOPBACK.includes(hostname);
+}
+
+function requestOptions(address: string) {
+  return {
+    signal: () => AbortSignal.timeout(TIMEOUT_ms),
+    [oauth.customFetch]: fetchOverStaleConnections,
+    [oauth.allowInsecureRequests]: !isInTheClear(address),
+  };
+}
+
+/**
+ * Asks once more where a kept connection turned out to be closed by the other side, as all are when an issuer restarts. Nothing
+ * that is asked here changes anything, so asking twice is safe.
+ */
+async function fetchOverStaleConnections(
+  url: string,
+  { body, ...rest }: { body?: string | URLSearchParams | undefined } & Omit<RequestInit, 'body'>,
+): Promise<Response> {
+  const init: RequestInit = body === undefined ? rest : { ...rest, body };
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (code !== 'UND_ERR_SOCKET' && code !== 'ECONNRESET') throw error;
+    return await fetch(url, init);
+  }
+}
