@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import { ServiceError } from '../errors.ts';
+import { addressOf } from '../http/address.ts';
 import { bodyMayBeLeftOut } from '../http/body.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import {
@@ -39,6 +40,7 @@ const callerOf = (request: FastifyRequest): Caller => ({
   principal: principalOf(request),
   key: readIdempotencyKey(request),
   request_id: request.id,
+  ip_address: addressOf(request),
 });
 
 const issueErrors = { ...guardedErrors, ...changeErrors, ...errorResponses(502) };
