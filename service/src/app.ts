@@ -5,6 +5,8 @@ import { guardOperations } from './access/guard.ts';
 import type { Issuer } from './access/issuer.ts';
 import type { Roles } from './access/roles.ts';
 import { createTokens } from './access/tokens.ts';
+import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
+import { auditReads } from './audit/reads.ts';
 import type { Pool } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
@@ -48,6 +50,8 @@ export interface AppDeps {
   /** How often one client may read, and change something. */
   readsPerMinute: number;
   writesPerMinute: number;
+  /** How many reads may wait to be recorded, and for how long. */
+  readLog?: ReadLogLimits;
   /** Whether the operations of the API are served, or only those for operators. */
   api: boolean;
 }
@@ -75,6 +79,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   answerErrors(app);
   endConnectionsOnClose(app);
   guardOperations(app, { ...deps, tokens: createTokens(deps.issuer) });
+  auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
   await describeOperations(app);
 
   serveMetrics(app, deps.metrics);

@@ -23,6 +23,32 @@ export interface Origin {
   ip_address: string | null;
 }
 
+/** What the audit log calls a caller's looking at something. */
+export const READ_EVENTS = [
+  'refund.read',
+  'refund.listed',
+  'payment.read',
+  'payment.listed',
+  'dispute.read',
+  'dispute.listed',
+  'audit.listed',
+  'audit.exported',
+] as const;
+
+/** A row of a caller's looking at something. */
+export interface Read extends Actor, Origin {
+  brand_id: string;
+  event_type: (typeof READ_EVENTS)[number];
+  /** What was looked at; a list is of its customer or payment where it was narrowed to one. */
+  entity_type: 'refund' | 'payment' | 'dispute' | 'audit' | 'customer';
+  /** `*` where it is not one. */
+  entity_id: string;
+  /** Ids, numbers and codes; never free text that a person wrote. */
+  details: Record<string, unknown>;
+  /** How long ago it was, in seconds; no clock but the database's is written. */
+  age_s: number;
+}
+
 export interface AuditEntry extends Actor {
   brand_id: string;
   /** What happened, as `entity.verb`, e.g. `refund.imported`. */
