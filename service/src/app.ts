@@ -7,6 +7,7 @@ import type { Roles } from './access/roles.ts';
 import { createTokens } from './access/tokens.ts';
 import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
 import { auditReads } from './audit/reads.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { Pool } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
@@ -95,6 +96,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(refundCommands(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
+      await rooms.register(auditRoutes(room));
       await rooms.register(
         inboxRoutes({
           pool: deps.pool,
