@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { connectIssuer } from './access/issuer.ts';
 import { buildApp } from './app.ts';
+import { measureUnsealed, startSealer } from './audit/sealer.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
 import { createPool } from './database/pool.ts';
@@ -78,6 +79,7 @@ async function main(): Promise<void> {
   });
   measureUnknown(metrics, pool);
   measureReconciliation(metrics, pool);
+  measureUnsealed(metrics, pool);
   const turns = takeTurns();
 
   if (config.role !== 'api') {
@@ -94,6 +96,8 @@ async function main(): Promise<void> {
       registry: metrics,
     });
     running.defer(() => worker.stop());
+    const sealer = startSealer({ pool, log, registry: metrics });
+    running.defer(() => sealer.stop());
     if (config.reconcile_at_min !== undefined) {
       const nightly = startNightly({
         pool,
