@@ -5,7 +5,7 @@ import { guardOperations } from './access/guard.ts';
 import type { Issuer } from './access/issuer.ts';
 import type { Roles } from './access/roles.ts';
 import { createTokens } from './access/tokens.ts';
-import type { Pool } from './database/pool.ts';
+import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
 import type { Probe } from './health/probes.ts';
@@ -28,7 +28,7 @@ import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
 export interface AppDeps {
-  pool: Pool;
+  pool: Connections;
   issuer: Issuer;
   log: FastifyBaseLogger;
   metrics: Registry;

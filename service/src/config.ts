@@ -9,6 +9,7 @@ export interface Config {
   port: number;
   host: string;
   database_url: string;
+  database_migration_url: string;
   database_pool_size: number;
   stripe_api_key: string;
   stripe_api_base: string;
@@ -170,7 +171,18 @@ const SETTINGS = {
     meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.',
     read: text(),
   },
-  DATABASE_URL: { type: 'address', meaning: 'PostgreSQL, 15 or later.', read: text(postgresUrl) },
+  DATABASE_URL: {
+    type: 'secret',
+    meaning: 'PostgreSQL, 15 or later, as the role that serves.',
+    read: text(postgresUrl),
+  },
+  DATABASE_MIGRATION_URL: {
+    type: 'secret',
+    fallback: '',
+    meaning:
+      'The same database as a role that owns the tables and may change them. Set: DATABASE_URL’s role needs no rights of its own; it is made a member of `payments_service`. Unset: DATABASE_URL migrates too.',
+    read: text(postgresUrl),
+  },
   DATABASE_POOL_SIZE: {
     type: 'number',
     fallback: '16',
@@ -349,6 +361,7 @@ export function readBackfillConfig(
 ): Pick<
   Config,
   | 'database_url'
+  | 'database_migration_url'
   | 'stripe_api_key'
   | 'stripe_api_base'
   | 'stripe_background_requests_per_second'
@@ -356,6 +369,7 @@ export function readBackfillConfig(
 > {
   const { problems, values } = readValues(env, [
     'DATABASE_URL',
+    'DATABASE_MIGRATION_URL',
     'STRIPE_API_KEY',
     'STRIPE_API_BASE',
     'STRIPE_BACKGROUND_REQUESTS_PER_SECOND',
@@ -365,6 +379,8 @@ export function readBackfillConfig(
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
   return {
     database_url: value('DATABASE_URL'),
+    database_migration_url:
+      (values.get('DATABASE_MIGRATION_URL') as string | undefined) ?? value('DATABASE_URL'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
     stripe_background_requests_per_second: value('STRIPE_BACKGROUND_REQUESTS_PER_SECOND'),
@@ -400,6 +416,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     port: value('PORT'),
     host: value('HOST'),
     database_url: value('DATABASE_URL'),
+    database_migration_url: optional('DATABASE_MIGRATION_URL') ?? value('DATABASE_URL'),
     database_pool_size: value('DATABASE_POOL_SIZE'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),

@@ -7,6 +7,7 @@ import { buildApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
 import { createPool } from './database/pool.ts';
+import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     onError: (err) => log.warn({ err }, 'lost an idle connection to the database'),
   });
   running.defer(() => pool.end());
+  await checkRole(pool, log);
   const metrics = createMetrics();
   const issuer = connectIssuer({
     ...(config.oauth_issuer === undefined ? {} : { issuer: config.oauth_issuer }),
@@ -147,7 +149,7 @@ async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): 
   const deadline = Date.now() + DATABASE_WAIT_MS;
   for (;;) {
     try {
-      await migrate(config.database_url);
+      await migrate(config.database_migration_url, config.database_url);
       return true;
     } catch (error) {
       if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
@@ -160,7 +162,7 @@ async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): 
 
 /** A start that fails says why in a sentence, and the exit code says that it failed. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError) return error.message;
+  if (error instanceof ConfigError || error instanceof ServingRefused) return error.message;
   if (error instanceof Error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') return 'PORT is taken by another program: set another one.';
