@@ -75,7 +75,8 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
   const env = {
     PORT: String(port),
     HOST,
-    DATABASE_URL: postgres.url,
+    DATABASE_URL: postgres.serving_url,
+    DATABASE_MIGRATION_URL: postgres.url,
     STRIPE_API_KEY: secrets.stripe_api_key,
     STRIPE_API_BASE: stripe.url,
     // The stand-in takes as much as it can.
