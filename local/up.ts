@@ -87,6 +87,9 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
     OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
     OAUTH_AUDIENCE: API_AUDIENCE,
     OAUTH_ROLES_CLAIM: 'roles',
+    PUBLIC_URL: serviceUrl,
+    CONSOLE_CLIENT_ID: 'console',
+    CONSOLE_CLIENT_SECRET: issuer.clients.console,
     APPROVAL_LIMITS,
   };
   const logFile = folder.of('service.log');

@@ -4,6 +4,7 @@ import type Stripe from 'stripe';
 import { guardOperations } from './access/guard.ts';
 import type { Issuer } from './access/issuer.ts';
 import type { Roles } from './access/roles.ts';
+import { readCookies, type SignInDeps, signInRoutes } from './access/sessions/routes.ts';
 import { createTokens } from './access/tokens.ts';
 import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
@@ -45,6 +46,9 @@ export interface AppDeps {
   turns: Turns;
   /** Above how much somebody else has to approve a refund, where the database says nothing. */
   approvalLimits: ApprovalLimits;
+  recentSignIn_s: number;
+  /** For people who sign in with a browser, where they can. */
+  signIn?: SignInDeps | undefined;
   /** How often one client may read, and change something. */
   readsPerMinute: number;
   writesPerMinute: number;
@@ -74,7 +78,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   traceRequests(app);
   answerErrors(app);
   endConnectionsOnClose(app);
-  guardOperations(app, { ...deps, tokens: createTokens(deps.issuer) });
+  await readCookies(app);
+  const { signIn } = deps;
+  const browsers = signIn && {
+    sessions: signIn.sessions,
+    cookie: signIn.cookies.session,
+    origin: new URL(signIn.public_url).origin,
+  };
+  guardOperations(app, { ...deps, browsers, tokens: createTokens(deps.issuer) });
   await describeOperations(app);
 
   serveMetrics(app, deps.metrics);
@@ -82,6 +93,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   if (deps.api) {
     await serveReference(app);
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
+    if (signIn !== undefined) await app.register(signInRoutes(signIn));
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };
     await app.register(async (rooms) => {
       await limitRates(rooms, deps);

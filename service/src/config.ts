@@ -23,6 +23,10 @@ export interface Config {
   oauth_jwt: (typeof JWT_WAYS)[number];
   oauth_roles_claim: string | undefined;
   role_scopes: Roles;
+  /** People sign in with a browser; undefined: they cannot. */
+  sign_in: SignInConfig | undefined;
+  /** 0: whenever they signed in. */
+  recent_sign_in_s: number;
   cursor_secrets: string[];
   default_brand: string;
   approval_limits: ApprovalLimits;
@@ -33,6 +37,15 @@ export interface Config {
   rate_limit_writes_per_minute: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
+}
+
+export interface SignInConfig {
+  public_url: string;
+  client_id: string;
+  client_secret: string;
+  session_secrets: string[];
+  idle_s: number;
+  lifetime_s: number;
 }
 
 const ROLES = ['all', 'api', 'worker'] as const;
@@ -254,6 +267,51 @@ const SETTINGS = {
     meaning: 'What somebody who has a role may do.',
     read: roleScopes,
   },
+  PUBLIC_URL: {
+    type: 'address',
+    fallback: '',
+    meaning: 'The service as browsers know it, e.g. `https://payments.example`; needed where people sign in.',
+    read: text(secureUrl),
+  },
+  CONSOLE_CLIENT_ID: {
+    type: 'text',
+    fallback: '',
+    meaning:
+      'As which client of the issuer’s people sign in (authorization code, PKCE), coming back to `<PUBLIC_URL>/auth/callback`. Unset: nobody signs in with a browser.',
+    read: text(),
+  },
+  CONSOLE_CLIENT_SECRET: {
+    type: 'secret',
+    fallback: '',
+    meaning: 'The secret of that client.',
+    read: text(),
+  },
+  SESSION_SECRET: {
+    type: 'secret, …',
+    fallback: '',
+    meaning:
+      'Seals the tokens of people who are signed in; several, separated by commas, while one is rotated: the first seals. Unset: derived from CONSOLE_CLIENT_SECRET.',
+    read: list,
+  },
+  SESSION_IDLE_MINUTES: {
+    type: 'number',
+    fallback: '30',
+    meaning: 'After how long without a request a session is over.',
+    read: whole(1, 1_440),
+  },
+  SESSION_HOURS: {
+    type: 'number',
+    fallback: '12',
+    meaning: 'After how long a session is over in any case.',
+    read: whole(1, 720),
+  },
+  RECENT_SIGN_IN_MINUTES: {
+    type: 'number',
+    fallback: '15',
+    meaning:
+      'How long ago a person may have signed in who approves a refund, or asks for one that has to be approved (RFC 9470); a token that does not say when (`auth_time`) is not enough. `0`: whenever.',
+    read: whole(0, 1_440),
+  },
   CURSOR_SECRET: {
     type: 'secret, …',
     fallback: '',
@@ -408,6 +466,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       if (values.get(name) === undefined) problems.push(`${name} is missing: OAUTH_JWT=verify needs it.`);
     }
   }
+  if (values.get('CONSOLE_CLIENT_ID') !== undefined) {
+    for (const name of ['PUBLIC_URL', 'CONSOLE_CLIENT_SECRET', 'OAUTH_ISSUER'] as const) {
+      if (values.get(name) === undefined && !isGiven(name))
+        problems.push(`${name} is missing: CONSOLE_CLIENT_ID needs it.`);
+    }
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
@@ -430,6 +494,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     oauth_jwt: value('OAUTH_JWT'),
     oauth_roles_claim: optional('OAUTH_ROLES_CLAIM'),
     role_scopes: value('ROLE_SCOPES'),
+    sign_in: readSignIn(values),
+    recent_sign_in_s: value('RECENT_SIGN_IN_MINUTES') * 60,
     cursor_secrets: optional('CURSOR_SECRET') ?? [
       deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor'),
     ],
@@ -441,6 +507,21 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     rate_limit_writes_per_minute: value('RATE_LIMIT_WRITES_PER_MINUTE'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
+  };
+}
+
+function readSignIn(values: ReadonlyMap<Name, unknown>): SignInConfig | undefined {
+  const value = <N extends Name>(name: N) => values.get(name) as Value<N> | undefined;
+  const client_id = value('CONSOLE_CLIENT_ID');
+  if (client_id === undefined) return undefined;
+  const client_secret = value('CONSOLE_CLIENT_SECRET') ?? '';
+  return {
+    client_id,
+    client_secret,
+    public_url: new URL(value('PUBLIC_URL') ?? '').origin,
+    session_secrets: value('SESSION_SECRET') ?? [deriveSecret(client_secret, 'payments sessions')],
+    idle_s: (value('SESSION_IDLE_MINUTES') ?? 0) * 60,
+    lifetime_s: (value('SESSION_HOURS') ?? 0) * 3_600,
   };
 }
 

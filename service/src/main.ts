@@ -3,10 +3,16 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { connectIssuer } from './access/issuer.ts';
+import { SCOPES } from './access/scopes.ts';
+import { cookiesFor } from './access/sessions/cookies.ts';
+import { createRelyingParty } from './access/sessions/relying-party.ts';
+import type { SignInDeps } from './access/sessions/routes.ts';
+import { createSeal } from './access/sessions/seal.ts';
+import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
-import { createPool } from './database/pool.ts';
+import { createPool, type Pool } from './database/pool.ts';
 import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
@@ -129,6 +135,8 @@ async function main(): Promise<void> {
     provider,
     turns,
     approvalLimits: config.approval_limits,
+    recentSignIn_s: config.recent_sign_in_s,
+    signIn: connectSignIn(config, pool),
     readsPerMinute: config.rate_limit_reads_per_minute,
     writesPerMinute: config.rate_limit_writes_per_minute,
     api: config.role !== 'worker',
@@ -142,6 +150,36 @@ async function main(): Promise<void> {
     log.error(`did not stop within ${STOP_WITHIN_MS / 1_000} s`);
     process.exit(1);
   }, STOP_WITHIN_MS).unref();
+}
+
+/** People sign in with a browser where the settings say as which client. */
+function connectSignIn(
+  { sign_in, oauth_issuer, oauth_audience }: Config,
+  pool: Pool,
+): SignInDeps | undefined {
+  if (sign_in === undefined || oauth_issuer === undefined) return undefined;
+  const { public_url, client_id, client_secret, session_secrets, idle_s, lifetime_s } = sign_in;
+  const party = createRelyingParty({
+    issuer: oauth_issuer,
+    client_id,
+    client_secret,
+    redirect_uri: `${public_url}/auth/callback`,
+    scopes: Object.keys(SCOPES).filter((scope) => scope.startsWith('admin:')),
+    audience: oauth_audience,
+  });
+  return {
+    party,
+    sessions: createSessions({
+      pool,
+      party,
+      seal: createSeal(session_secrets, 'session'),
+      lifetime_s,
+      idle_s,
+    }),
+    seal: createSeal(session_secrets, 'sign-in'),
+    cookies: cookiesFor(public_url),
+    public_url,
+  };
 }
 
 /** A database that is still starting is waited for; one that says no is not. False: told to stop in the meantime. */

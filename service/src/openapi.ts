@@ -32,6 +32,7 @@ export async function openApiDocument(): Promise<string> {
     provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
     turns: takeTurns(),
     approvalLimits: {},
+    recentSignIn_s: 0,
     readsPerMinute: 1,
     writesPerMinute: 1,
     api: true,

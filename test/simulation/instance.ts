@@ -106,6 +106,7 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     provider,
     turns,
     approvalLimits: APPROVAL_LIMITS,
+    recentSignIn_s: 0,
     readsPerMinute: 1_000_000_000,
     writesPerMinute: 1_000_000_000,
     api: true,

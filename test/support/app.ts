@@ -110,6 +110,7 @@ export async function startTestApp({
     ),
     turns: takeTurns(),
     approvalLimits: {},
+    recentSignIn_s: 0,
     readsPerMinute: 1_000_000,
     writesPerMinute: 1_000_000,
     api: true,

@@ -27,7 +27,7 @@ BEGIN
   END IF;
 END $$;
 
--- Every table whose rows belong to a brand. The brand is read once a query, not once a row.
+-- Every table whose rows belong to a brand.
 DO $$
 DECLARE name text;
 BEGIN
@@ -37,7 +37,7 @@ BEGIN
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format(
-      'CREATE POLICY one_brand ON %I TO payments_api USING (brand_id = (SELECT current_setting(''payments.brand_id'', true)))',
+      'CREATE POLICY one_brand ON %I TO payments_api USING (brand_id = current_setting(''payments.brand_id'', true))',
       name);
     EXECUTE format('CREATE POLICY all_brands ON %I TO payments_service USING (true)', name);
   END LOOP;
