@@ -15,10 +15,12 @@ import { endConnectionsOnClose } from './http/closing.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
 import { limitRates } from './http/limits.ts';
-import { describeOperations, serveReference } from './http/openapi.ts';
+import { describeOperations } from './http/openapi.ts';
 import { collectMethods, refuseOtherMethods } from './http/operations.ts';
 import { readQueryStrictly } from './http/query.ts';
+import { serveReference } from './http/reference.ts';
 import { requestIdOf, traceRequests } from './http/requests.ts';
+import { type BrowserOptions, instructBrowsers } from './http/security-headers.ts';
 import { paymentRoutes } from './payments/routes.ts';
 import { refundCommands } from './refunds/commands.ts';
 import type { ApprovalLimits } from './refunds/limits.ts';
@@ -28,7 +30,7 @@ import type { Turns } from './refunds/turns.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
-export interface AppDeps {
+export interface AppDeps extends BrowserOptions {
   pool: Connections;
   issuer: Issuer;
   log: FastifyBaseLogger;
@@ -76,6 +78,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   const methods = collectMethods(app);
   traceRequests(app);
+  await instructBrowsers(app, deps);
   answerErrors(app);
   endConnectionsOnClose(app);
   await readCookies(app);

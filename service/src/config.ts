@@ -23,6 +23,8 @@ export interface Config {
   oauth_jwt: (typeof JWT_WAYS)[number];
   oauth_roles_claim: string | undefined;
   role_scopes: Roles;
+  public_url: string | undefined;
+  cors_origins: string[];
   /** People sign in with a browser; undefined: they cannot. */
   sign_in: SignInConfig | undefined;
   /** 0: whenever they signed in. */
@@ -105,6 +107,15 @@ function secureUrl(value: string): string {
     throw new RangeError('has to be an https:// address (http:// is for this machine itself only).');
   }
   return value;
+}
+
+function origins(value: string): string[] {
+  return list(value).map((part) => {
+    if (!URL.canParse(part) || new URL(part).origin !== part) {
+      throw new RangeError('has to be a list of origins such as https://shop.example, without a path.');
+    }
+    return part;
+  });
 }
 
 function postgresUrl(value: string): string {
@@ -272,6 +283,13 @@ const SETTINGS = {
     fallback: '',
     meaning: 'The service as browsers know it, e.g. `https://payments.example`; needed where people sign in.',
     read: text(secureUrl),
+  },
+  CORS_ORIGINS: {
+    type: 'address, …',
+    fallback: '',
+    meaning:
+      'Other origins whose pages may call the API with a token of their own, e.g. `https://shop.example`. Unset: none.',
+    read: origins,
   },
   CONSOLE_CLIENT_ID: {
     type: 'text',
@@ -494,6 +512,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     oauth_jwt: value('OAUTH_JWT'),
     oauth_roles_claim: optional('OAUTH_ROLES_CLAIM'),
     role_scopes: value('ROLE_SCOPES'),
+    public_url: optional('PUBLIC_URL'),
+    cors_origins: optional('CORS_ORIGINS') ?? [],
     sign_in: readSignIn(values),
     recent_sign_in_s: value('RECENT_SIGN_IN_MINUTES') * 60,
     cursor_secrets: optional('CURSOR_SECRET') ?? [

@@ -137,6 +137,8 @@ async function main(): Promise<void> {
     approvalLimits: config.approval_limits,
     recentSignIn_s: config.recent_sign_in_s,
     signIn: connectSignIn(config, pool),
+    tls: config.public_url?.startsWith('https:') === true,
+    corsOrigins: config.cors_origins,
     readsPerMinute: config.rate_limit_reads_per_minute,
     writesPerMinute: config.rate_limit_writes_per_minute,
     api: config.role !== 'worker',

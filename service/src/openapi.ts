@@ -33,6 +33,8 @@ export async function openApiDocument(): Promise<string> {
     turns: takeTurns(),
     approvalLimits: {},
     recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
     readsPerMinute: 1,
     writesPerMinute: 1,
     api: true,

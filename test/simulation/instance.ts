@@ -107,6 +107,8 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     turns,
     approvalLimits: APPROVAL_LIMITS,
     recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
     readsPerMinute: 1_000_000_000,
     writesPerMinute: 1_000_000_000,
     api: true,

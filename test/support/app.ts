@@ -111,6 +111,8 @@ export async function startTestApp({
     turns: takeTurns(),
     approvalLimits: {},
     recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
     readsPerMinute: 1_000_000,
     writesPerMinute: 1_000_000,
     api: true,
