@@ -6,6 +6,9 @@ import type { Issuer } from './access/issuer.ts';
 import type { Roles } from './access/roles.ts';
 import { readCookies, type SignInDeps, signInRoutes } from './access/sessions/routes.ts';
 import { createTokens } from './access/tokens.ts';
+import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
+import { auditReads } from './audit/reads.ts';
+import { auditRoutes } from './audit/routes.ts';
 import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
@@ -54,6 +57,8 @@ export interface AppDeps extends BrowserOptions {
   /** How often one client may read, and change something. */
   readsPerMinute: number;
   writesPerMinute: number;
+  /** How many reads may wait to be recorded, and for how long. */
+  readLog?: ReadLogLimits;
   /** Whether the operations of the API are served, or only those for operators. */
   api: boolean;
 }
@@ -89,6 +94,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     origin: new URL(signIn.public_url).origin,
   };
   guardOperations(app, { ...deps, browsers, tokens: createTokens(deps.issuer) });
+  auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
   await describeOperations(app);
 
   serveMetrics(app, deps.metrics);
@@ -105,6 +111,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(refundCommands(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
+      await rooms.register(auditRoutes(room));
       await rooms.register(
         inboxRoutes({
           pool: deps.pool,

@@ -10,6 +10,7 @@ import type { SignInDeps } from './access/sessions/routes.ts';
 import { createSeal } from './access/sessions/seal.ts';
 import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
+import { measureUnsealed, startSealer } from './audit/sealer.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
 import { createPool, type Pool } from './database/pool.ts';
@@ -86,6 +87,7 @@ async function main(): Promise<void> {
   });
   measureUnknown(metrics, pool);
   measureReconciliation(metrics, pool);
+  measureUnsealed(metrics, pool);
   const turns = takeTurns();
 
   if (config.role !== 'api') {
@@ -102,6 +104,8 @@ async function main(): Promise<void> {
       registry: metrics,
     });
     running.defer(() => worker.stop());
+    const sealer = startSealer({ pool, log, registry: metrics });
+    running.defer(() => sealer.stop());
     if (config.reconcile_at_min !== undefined) {
       const nightly = startNightly({
         pool,

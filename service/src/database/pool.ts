@@ -4,7 +4,7 @@ import { sendTogether } from './flights.ts';
 
 /** Connections of which any may be had: on all of them the same of the books is seen. */
 export interface Pool extends Queryable {
-  /** A connection to oneself, to be released. */
+  /** A connection to oneself, to be released. What it answers counts once `seen` has resolved (brand.ts). */
   connect(): Promise<pg.PoolClient>;
 }
 /** The service's connections. On them all of the books is seen; through `ofBrand` one brand's rows, and no others. */

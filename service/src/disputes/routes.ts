@@ -21,6 +21,7 @@ export function disputeRoutes({ pool, cursors }: DisputeRoutesDeps): RoomRoutes 
     app.get(
       '/v1/admin/disputes',
       {
+        config: { audited: { event_type: 'dispute.listed', entity_type: 'dispute' } },
         schema: {
           operationId: 'listDisputes',
           summary: 'List disputes',
@@ -64,6 +65,7 @@ export function disputeRoutes({ pool, cursors }: DisputeRoutesDeps): RoomRoutes 
     app.get(
       '/v1/admin/disputes/:id',
       {
+        config: { audited: { event_type: 'dispute.read', entity_type: 'dispute', parameter: 'id' } },
         schema: {
           operationId: 'getDispute',
           summary: 'Get a dispute',

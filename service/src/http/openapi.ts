@@ -25,6 +25,7 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
         { name: 'refunds', description: 'What went back.' },
         { name: 'payments', description: 'What was paid, and what is left of it.' },
         { name: 'disputes', description: 'What was contested.' },
+        { name: 'audit', description: 'Who did what.' },
         { name: 'webhooks', description: 'What Stripe tells us.' },
         { name: 'operations', description: 'For those who run the service.' },
       ],

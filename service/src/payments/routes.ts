@@ -24,6 +24,7 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
     app.get(
       '/v1/payments/:id',
       {
+        config: { audited: { event_type: 'payment.read', entity_type: 'payment', parameter: 'id' } },
         schema: {
           operationId: 'getPayment',
           summary: 'Get a payment',
@@ -56,6 +57,7 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
     app.get(
       '/v1/admin/payments',
       {
+        config: { audited: { event_type: 'payment.listed', entity_type: 'payment' } },
         schema: {
           operationId: 'listPayments',
           summary: 'List payments',

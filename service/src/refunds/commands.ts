@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import type { Connections } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
+import { addressOf } from '../http/address.ts';
 import { bodyMayBeLeftOut } from '../http/body.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import {
@@ -40,6 +41,7 @@ const callerOf = (request: FastifyRequest): Caller => ({
   principal: principalOf(request),
   key: readIdempotencyKey(request),
   request_id: request.id,
+  ip_address: addressOf(request),
 });
 
 const issueErrors = { ...guardedErrors, ...changeErrors, ...errorResponses(502) };

@@ -24,7 +24,7 @@ import { type Cause, recordTransition } from './history.ts';
 import { type ApprovalLimits, needsApproval, readLimits, roleOf } from './limits.ts';
 import type { RefundProvider } from './provider.ts';
 import * as queries from './queries.ts';
-import { findProviderReason } from './reasons.ts';
+import { findReason } from './reasons.ts';
 import { findOut } from './recover.ts';
 import { counts } from './refund.ts';
 import { refusalOfFailed, refuseAmount } from './refusals.ts';
@@ -61,6 +61,7 @@ export interface Caller {
   principal: Principal;
   key: IdempotencyKey | null;
   request_id: string;
+  ip_address: string | null;
 }
 
 /** Writes the body of an answer, as its operation declares it. */
@@ -71,10 +72,10 @@ const REPEAT_WITHIN_s = 300;
 /** How long an attempt may take to find out what has become of a refund before recovery asks. */
 export const FOUND_OUT_WITHIN_s = 60;
 
-export const causeOf = ({ principal, request_id }: Caller): Cause => ({
+export const causeOf = ({ principal, request_id, ip_address }: Caller): Cause => ({
   actor: principal,
   cause: request_id,
-  request_id,
+  origin: { request_id, client_id: principal.client_id, ip_address },
 });
 
 /** What was decided: a refund to be sent or approved, or what an earlier attempt under the same key came to, or why not. */
@@ -174,12 +175,12 @@ async function decide(
   const { principal, key } = caller;
   return await withTransaction(pool, async (tx) => {
     // What does not need one another's answers is asked for together.
-    const [claim, found, dispute, limits, provider_reason] = await Promise.all([
+    const [claim, found, dispute, limits, known_reason] = await Promise.all([
       key === null ? undefined : claimKey(tx, key),
       lockPaymentOfBrand(tx, principal.brand_id, command),
       findBlockingDispute(tx, command),
       readLimits(tx, approvalLimits, principal.brand_id, roleOf(principal)),
-      findProviderReason(tx, command.reason),
+      findReason(tx, command.reason),
     ]);
     if (claim?.state === 'answered') return { decided: 'answered', answer: claim.answer };
     if (claim?.state === 'taken_over' && claim.refund_id !== null) {
@@ -218,16 +219,18 @@ async function decide(
       status: awaits ? 'awaiting_approval' : 'pending',
       reason: command.reason,
       note: command.note,
-      provider_reason,
+      provider_reason: known_reason?.provider_reason ?? null,
       origin: 'api',
       requested_by_type: principal.actor_type,
       requested_by_id: principal.actor_id,
       stripe_refund_id: null,
       failure_reason: null,
     };
+    const cause = causeOf(caller);
+    if (known_reason !== undefined) cause.reason_code = known_reason.code;
     const [requested, asked_at] = await Promise.all([
       queries.insertRequested(tx, refund, FOUND_OUT_WITHIN_s),
-      recordTransition(tx, null, refund, causeOf(caller)),
+      recordTransition(tx, null, refund, cause),
       key === null ? undefined : noteRefund(tx, key, refund.refund_id),
       tx.commit(),
     ]);

@@ -31,6 +31,7 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refunds',
       {
+        config: { audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: ['reason'] } },
         schema: {
           operationId: 'listRefunds',
           summary: 'List refunds',
@@ -105,6 +106,7 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refund-reasons',
       {
+        config: { audited: false },
         schema: {
           operationId: 'listRefundReasons',
           summary: 'List refund reasons',
@@ -120,6 +122,9 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refunds/:refund_id',
       {
+        config: {
+          audited: { event_type: 'refund.read', entity_type: 'refund', parameter: 'refund_id' },
+        },
         schema: {
           operationId: 'getRefund',
           summary: 'Get a refund',

@@ -85,6 +85,7 @@ function person(actor_id: string, idempotency_key?: string): Caller {
     },
     key,
     request_id: `request_${number}`,
+    ip_address: null,
   };
 }
 

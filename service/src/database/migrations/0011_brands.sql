@@ -51,4 +51,4 @@ GRANT DELETE ON idempotency_keys TO payments_api;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO payments_service;
 REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM payments_service;
-REVOKE UPDATE, DELETE ON refund_transitions, audit_log FROM payments_service;
+REVOKE UPDATE, DELETE ON refund_transitions, audit_log, audit_seals FROM payments_service;
