@@ -1,6 +1,7 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Registry } from 'prom-client';
 import type Stripe from 'stripe';
+import { limitFailures } from './access/failures.ts';
 import { guardOperations } from './access/guard.ts';
 import type { Issuer } from './access/issuer.ts';
 import type { Roles } from './access/roles.ts';
@@ -13,12 +14,13 @@ import { serveHealth } from './health/routes.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
-import { limitRates } from './http/limits.ts';
+import { type Limits, limitRates } from './http/limits.ts';
 import { describeOperations, serveReference } from './http/openapi.ts';
 import { collectMethods, refuseOtherMethods } from './http/operations.ts';
 import { readQueryStrictly } from './http/query.ts';
 import { requestIdOf, traceRequests } from './http/requests.ts';
 import { paymentRoutes } from './payments/routes.ts';
+import { countRates, type SharedCounts } from './rates/rates.ts';
 import { refundCommands } from './refunds/commands.ts';
 import type { ApprovalLimits } from './refunds/limits.ts';
 import type { RefundProvider } from './refunds/provider.ts';
@@ -45,9 +47,11 @@ export interface AppDeps {
   turns: Turns;
   /** Above how much somebody else has to approve a refund, where the database says nothing. */
   approvalLimits: ApprovalLimits;
-  /** How often one client may read, and change something. */
-  readsPerMinute: number;
-  writesPerMinute: number;
+  limits: Limits;
+  /** Where instances count together; undefined: this one counts by itself. */
+  sharedCounts: SharedCounts | undefined;
+  /** Where proxies stand that are believed when they say where a request comes from. */
+  trustProxy: string[] | undefined;
   /** Whether the operations of the API are served, or only those for operators. */
   api: boolean;
 }
@@ -67,6 +71,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 1_024 },
     // What was sent is judged as it is: nothing is turned into another type, nothing unknown is dropped silently.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
+    trustProxy: deps.trustProxy ?? false,
     clientErrorHandler: answerUnreadable,
     frameworkErrors: answer,
   });
@@ -74,7 +79,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   traceRequests(app);
   answerErrors(app);
   endConnectionsOnClose(app);
-  guardOperations(app, { ...deps, tokens: createTokens(deps.issuer) });
+  const rates = countRates({ shared: deps.sharedCounts, log: deps.log });
+  app.addHook('onClose', () => rates.stop());
+  const failures = limitFailures(rates, deps.limits.failures_per_minute);
+  guardOperations(app, { ...deps, failures, tokens: createTokens(deps.issuer) });
   await describeOperations(app);
 
   serveMetrics(app, deps.metrics);
@@ -84,7 +92,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };
     await app.register(async (rooms) => {
-      await limitRates(rooms, deps);
+      limitRates(rooms, rates, deps.limits);
       rooms.addHook('preValidation', readQueryStrictly);
       await rooms.register(refundRoutes(room));
       await rooms.register(refundCommands(deps));

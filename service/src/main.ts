@@ -11,6 +11,7 @@ import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
 import { createLog } from './log.ts';
+import { shareThroughDatabase } from './rates/queries.ts';
 import { measureUnknown } from './refunds/metrics.ts';
 import { startRecovery } from './refunds/recover.ts';
 import { takeTurns } from './refunds/turns.ts';
@@ -127,8 +128,9 @@ async function main(): Promise<void> {
     provider,
     turns,
     approvalLimits: config.approval_limits,
-    readsPerMinute: config.rate_limit_reads_per_minute,
-    writesPerMinute: config.rate_limit_writes_per_minute,
+    limits: config.limits,
+    sharedCounts: shareThroughDatabase(pool),
+    trustProxy: config.trust_proxy,
     api: config.role !== 'worker',
   });
   running.defer(() => app.close());

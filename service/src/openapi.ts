@@ -32,8 +32,13 @@ export async function openApiDocument(): Promise<string> {
     provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
     turns: takeTurns(),
     approvalLimits: {},
-    readsPerMinute: 1,
-    writesPerMinute: 1,
+    limits: {
+      client: { reads_per_minute: 1, writes_per_minute: 1 },
+      address: { reads_per_minute: 1, writes_per_minute: 1 },
+      failures_per_minute: 1,
+    },
+    sharedCounts: undefined,
+    trustProxy: undefined,
     api: true,
   });
   await app.ready();

@@ -20,6 +20,7 @@ import { createProvider } from '../../service/src/stripe/provider.ts';
 import { enqueueForgotten, PROCESS_EVENT } from '../../service/src/stripe/queries.ts';
 import { type ReconcileResult, reconcile } from '../../service/src/stripe/reconcile/reconcile.ts';
 import { webhookRoutes } from '../../service/src/stripe/webhook.ts';
+import { UNLIMITED } from '../support/limits.ts';
 import { type Clock, fly, flying } from './flight.ts';
 import { createLifeline, type Lifeline } from './lifeline.ts';
 import { APPROVAL_LIMITS, issuer } from './people.ts';
@@ -104,8 +105,9 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     provider,
     turns,
     approvalLimits: APPROVAL_LIMITS,
-    readsPerMinute: 1_000_000_000,
-    writesPerMinute: 1_000_000_000,
+    limits: UNLIMITED,
+    sharedCounts: undefined,
+    trustProxy: undefined,
     api: true,
   };
   const app = await buildApp(deps);

@@ -12,11 +12,13 @@ import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
 import { createLog } from '../../service/src/log.ts';
+import { shareThroughDatabase } from '../../service/src/rates/queries.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { takeTurns } from '../../service/src/refunds/turns.ts';
 import { createStripe } from '../../service/src/stripe/client.ts';
 import { createProvider, type ProviderDeps } from '../../service/src/stripe/provider.ts';
 import { createTestDatabase } from './database.ts';
+import { UNLIMITED } from './limits.ts';
 
 /** The service's whole app on a port of its own, with a database of its own and a real issuer. */
 export interface TestApp {
@@ -107,8 +109,9 @@ export async function startTestApp({
     ),
     turns: takeTurns(),
     approvalLimits: {},
-    readsPerMinute: 1_000_000,
-    writesPerMinute: 1_000_000,
+    limits: UNLIMITED,
+    sharedCounts: shareThroughDatabase(pool),
+    trustProxy: undefined,
     api: true,
     ...deps,
   });

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 import { bearerToken, challenge } from './bearer.ts';
 import { brandOf } from './brand.ts';
+import type { Failures } from './failures.ts';
 import { IssuerUnavailable } from './issuer.ts';
 import type { Principal } from './principal.ts';
 import { type Roles, scopesOf } from './roles.ts';
@@ -32,7 +33,12 @@ export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME
  */
 export function guardOperations(
   app: FastifyInstance,
-  { tokens, roles, defaultBrand }: { tokens: Tokens; roles: Roles; defaultBrand: string },
+  {
+    tokens,
+    failures,
+    roles,
+    defaultBrand,
+  }: { tokens: Tokens; failures: Failures; roles: Roles; defaultBrand: string },
 ): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', ({ schema, method, url }) => {
@@ -45,7 +51,7 @@ export function guardOperations(
     const security = request.routeOptions.schema?.security;
     // A request that matched no operation goes on to its 404.
     if (security === undefined || security.length === 0) return;
-    const facts = await authenticate(request, tokens);
+    const facts = await authenticate(request, tokens, failures);
     const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
     const scopes = scopesOf(facts, isPerson, roles);
     const alternatives = security.map((entry) => entry[SCHEME] ?? []);
@@ -75,12 +81,23 @@ export function guardOperations(
 /** Admin scopes are for staff and services only, never for a user's app. */
 const isStaff = (scopes: ReadonlySet<string>) => [...scopes].some((scope) => scope.startsWith('admin:'));
 
-async function authenticate(request: FastifyRequest, tokens: Tokens): Promise<TokenFacts> {
-  const token = bearerToken(request.raw);
+/**
+ * The facts about the caller's token. An address from which too many were refused gets no further with one that is not known to be good:
+ * whether it is good is not found out.
+ */
+async function authenticate(
+  request: FastifyRequest,
+  tokens: Tokens,
+  failures: Failures,
+): Promise<TokenFacts> {
   let facts: TokenFacts | undefined;
   try {
-    facts = await tokens.lookUp(token);
+    facts = await tokens.lookUp(bearerToken(request.raw), () => failures.refuseBeyond(request.ip));
   } catch (error) {
+    if (error instanceof ServiceError && error.code === 'validation_error') {
+      failures.refuseBeyond(request.ip);
+      failures.add(request.ip);
+    }
     if (!(error instanceof IssuerUnavailable)) throw error;
     throw new ServiceError('service_unavailable', {
       message: 'Access tokens cannot be checked at the moment: try again in a few seconds.',
@@ -88,7 +105,10 @@ async function authenticate(request: FastifyRequest, tokens: Tokens): Promise<To
       cause: error,
     });
   }
-  if (facts === undefined) throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
+  if (facts === undefined) {
+    failures.add(request.ip);
+    throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
+  }
   return facts;
 }
 
