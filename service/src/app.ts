@@ -12,6 +12,7 @@ import { serveMetrics } from './health/metrics.ts';
 import type { Probe } from './health/probes.ts';
 import { serveHealth } from './health/routes.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
+import { type ConnectionLimits, connectionOptions, guardConnections } from './http/connections.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
 import { type Limits, limitRates } from './http/limits.ts';
@@ -48,6 +49,7 @@ export interface AppDeps {
   /** Above how much somebody else has to approve a refund, where the database says nothing. */
   approvalLimits: ApprovalLimits;
   limits: Limits;
+  connections: ConnectionLimits;
   /** Where instances count together; undefined: this one counts by itself. */
   sharedCounts: SharedCounts | undefined;
   /** Where proxies stand that are believed when they say where a request comes from. */
@@ -56,7 +58,6 @@ export interface AppDeps {
   api: boolean;
 }
 
-const HEADERS_MAX_BYTES = 16 * 1024;
 const BODY_MAX_BYTES = 1024 * 1024;
 
 /** Puts the rooms together into one app, not listening yet. */
@@ -66,8 +67,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestIdOf,
     bodyLimit: BODY_MAX_BYTES,
-    requestTimeout: 30_000,
-    http: { maxHeaderSize: HEADERS_MAX_BYTES, requireHostHeader: false, headersTimeout: 15_000 },
+    ...connectionOptions(deps.connections),
     routerOptions: { maxParamLength: 1_024 },
     // What was sent is judged as it is: nothing is turned into another type, nothing unknown is dropped silently.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
@@ -78,6 +78,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const methods = collectMethods(app);
   traceRequests(app);
   answerErrors(app);
+  guardConnections(app, deps.connections);
   endConnectionsOnClose(app);
   const rates = countRates({ shared: deps.sharedCounts, log: deps.log });
   app.addHook('onClose', () => rates.stop());

@@ -33,6 +33,7 @@ export interface Config {
   limits: Limits;
   /** At which addresses; undefined: nobody's word is taken. */
   trust_proxy: string[] | undefined;
+  connections_max: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
 }
@@ -330,6 +331,13 @@ const SETTINGS = {
       'Where proxies stand (`10.0.0.0/8`, `loopback`, `uniquelocal`) whose `X-Forwarded-For` is believed to say where a request comes from. Unset: nobody’s is. Behind a proxy it has to be set, or all callers share the proxy’s address, and with it what one address may do.',
     read: addresses,
   },
+  CONNECTIONS_MAX: {
+    type: 'number',
+    fallback: '15000',
+    meaning:
+      'How many connections of callers one process holds; one more is closed at once. Each needs a file handle (`ulimit -n`) and, idle, some 10 KB.',
+    read: whole(10, 1_000_000),
+  },
   ROLE: {
     type: ROLES.join(' \\| '),
     fallback: 'all',
@@ -473,6 +481,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       failures_per_minute: value('RATE_LIMIT_FAILURES_PER_MINUTE'),
     },
     trust_proxy: optional('TRUST_PROXY'),
+    connections_max: value('CONNECTIONS_MAX'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
   };

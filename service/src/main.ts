@@ -10,6 +10,7 @@ import { createPool } from './database/pool.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
+import { CONNECTION_LIMITS } from './http/connections.ts';
 import { createLog } from './log.ts';
 import { shareThroughDatabase } from './rates/queries.ts';
 import { measureUnknown } from './refunds/metrics.ts';
@@ -129,6 +130,7 @@ async function main(): Promise<void> {
     turns,
     approvalLimits: config.approval_limits,
     limits: config.limits,
+    connections: { ...CONNECTION_LIMITS, most: config.connections_max },
     sharedCounts: shareThroughDatabase(pool),
     trustProxy: config.trust_proxy,
     api: config.role !== 'worker',

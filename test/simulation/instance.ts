@@ -8,6 +8,7 @@ import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { CONNECTION_LIMITS } from '../../service/src/http/connections.ts';
 import { answerErrors } from '../../service/src/http/errors.ts';
 import { createLog } from '../../service/src/log.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
@@ -106,6 +107,7 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     turns,
     approvalLimits: APPROVAL_LIMITS,
     limits: UNLIMITED,
+    connections: { ...CONNECTION_LIMITS, most: 20_000 },
     sharedCounts: undefined,
     trustProxy: undefined,
     api: true,

@@ -11,6 +11,7 @@ import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { CONNECTION_LIMITS } from '../../service/src/http/connections.ts';
 import { createLog } from '../../service/src/log.ts';
 import { shareThroughDatabase } from '../../service/src/rates/queries.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
@@ -110,6 +111,7 @@ export async function startTestApp({
     turns: takeTurns(),
     approvalLimits: {},
     limits: UNLIMITED,
+    connections: { ...CONNECTION_LIMITS, most: 20_000 },
     sharedCounts: shareThroughDatabase(pool),
     trustProxy: undefined,
     api: true,
