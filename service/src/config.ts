@@ -1,7 +1,9 @@
 import { hkdfSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import ipaddr from 'ipaddr.js';
 import { DEFAULT_ROLES, type Roles } from './access/roles.ts';
 import { grants, SCOPES } from './access/scopes.ts';
+import type { Limits } from './http/limits.ts';
 import { type ApprovalLimits, LIMITED_ROLES } from './refunds/limits.ts';
 
 /** Every setting of the service: read once, at the start, from the environment. */
@@ -35,8 +37,10 @@ export interface Config {
   /** Minutes after midnight UTC; undefined for never. */
   reconcile_at_min: number | undefined;
   event_retention_days: number;
-  rate_limit_reads_per_minute: number;
-  rate_limit_writes_per_minute: number;
+  limits: Limits;
+  /** At which addresses; undefined: nobody's word is taken. */
+  trust_proxy: string[] | undefined;
+  connections_max: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
 }
@@ -180,6 +184,18 @@ function timeOfDay(value: string): number | undefined {
   const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(value) ?? [];
   if (hours === undefined) throw new RangeError('has to be a time such as 03:00, or the word never.');
   return Number(hours) * 60 + Number(minutes);
+}
+
+const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+function addresses(value: string): string[] {
+  const given = list(value);
+  // `10` alone would be read as an address, too.
+  const isAddress = (one: string) => /[.:]/.test(one) && (ipaddr.isValid(one) || ipaddr.isValidCIDR(one));
+  if (!given.every((one) => NETWORKS.includes(one) || isAddress(one))) {
+    throw new RangeError(`has to be a list of addresses such as 10.0.0.0/8, ${NETWORKS.join(', ')}.`);
+  }
+  return given;
 }
 
 const SETTINGS = {
@@ -367,14 +383,48 @@ const SETTINGS = {
   RATE_LIMIT_READS_PER_MINUTE: {
     type: 'number',
     fallback: '1000',
-    meaning: 'How often one client may read in a minute, counted by each process for itself.',
+    meaning: 'How often one client may read in any minute, counted over all instances.',
     read: whole(1, 100_000_000),
   },
   RATE_LIMIT_WRITES_PER_MINUTE: {
     type: 'number',
     fallback: '200',
-    meaning: 'How often one client may change something in a minute, counted likewise.',
+    meaning: 'How often one client may change something in any minute, counted likewise.',
     read: whole(1, 100_000_000),
+  },
+  RATE_LIMIT_ADDRESS_READS_PER_MINUTE: {
+    type: 'number',
+    fallback: '',
+    meaning:
+      'How often may be read from one address (of IPv6: one /64) in any minute, by all clients together. Unset: as often as by one client.',
+    read: whole(1, 100_000_000),
+  },
+  RATE_LIMIT_ADDRESS_WRITES_PER_MINUTE: {
+    type: 'number',
+    fallback: '',
+    meaning: 'How often something may be changed from one address in any minute. Unset likewise.',
+    read: whole(1, 100_000_000),
+  },
+  RATE_LIMIT_FAILURES_PER_MINUTE: {
+    type: 'number',
+    fallback: '30',
+    meaning:
+      'How many bad, dead or malformed tokens are taken from one address in any minute. Beyond that only tokens that are known to be good open anything from there.',
+    read: whole(1, 100_000_000),
+  },
+  TRUST_PROXY: {
+    type: 'address, …',
+    fallback: '',
+    meaning:
+      'Where proxies stand (`10.0.0.0/8`, `loopback`, `uniquelocal`) whose `X-Forwarded-For` is believed to say where a request comes from. Unset: nobody’s is. Behind a proxy it has to be set, or all callers share the proxy’s address, and with it what one address may do.',
+    read: addresses,
+  },
+  CONNECTIONS_MAX: {
+    type: 'number',
+    fallback: '15000',
+    meaning:
+      'How many connections of callers one process holds; one more is closed at once. Each needs a file handle (`ulimit -n`) and, idle, some 10 KB.',
+    read: whole(10, 1_000_000),
   },
   ROLE: {
     type: ROLES.join(' \\| '),
@@ -494,6 +544,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
   const optional = <N extends Name>(name: N) => values.get(name) as Value<N> | undefined;
+  const reads_per_minute = value('RATE_LIMIT_READS_PER_MINUTE');
+  const writes_per_minute = value('RATE_LIMIT_WRITES_PER_MINUTE');
   return {
     port: value('PORT'),
     host: value('HOST'),
@@ -523,8 +575,16 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     approval_limits: optional('APPROVAL_LIMITS') ?? {},
     reconcile_at_min: value('RECONCILE_AT'),
     event_retention_days: value('EVENT_RETENTION_DAYS'),
-    rate_limit_reads_per_minute: value('RATE_LIMIT_READS_PER_MINUTE'),
-    rate_limit_writes_per_minute: value('RATE_LIMIT_WRITES_PER_MINUTE'),
+    limits: {
+      client: { reads_per_minute, writes_per_minute },
+      address: {
+        reads_per_minute: optional('RATE_LIMIT_ADDRESS_READS_PER_MINUTE') ?? reads_per_minute,
+        writes_per_minute: optional('RATE_LIMIT_ADDRESS_WRITES_PER_MINUTE') ?? writes_per_minute,
+      },
+      failures_per_minute: value('RATE_LIMIT_FAILURES_PER_MINUTE'),
+    },
+    trust_proxy: optional('TRUST_PROXY'),
+    connections_max: value('CONNECTIONS_MAX'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
   };

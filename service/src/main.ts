@@ -18,7 +18,9 @@ import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
+import { CONNECTION_LIMITS } from './http/connections.ts';
 import { createLog } from './log.ts';
+import { shareThroughDatabase } from './rates/queries.ts';
 import { measureUnknown } from './refunds/metrics.ts';
 import { startRecovery } from './refunds/recover.ts';
 import { takeTurns } from './refunds/turns.ts';
@@ -143,8 +145,10 @@ async function main(): Promise<void> {
     signIn: connectSignIn(config, pool),
     tls: config.public_url?.startsWith('https:') === true,
     corsOrigins: config.cors_origins,
-    readsPerMinute: config.rate_limit_reads_per_minute,
-    writesPerMinute: config.rate_limit_writes_per_minute,
+    limits: config.limits,
+    connections: { ...CONNECTION_LIMITS, most: config.connections_max },
+    sharedCounts: shareThroughDatabase(pool),
+    trustProxy: config.trust_proxy,
     api: config.role !== 'worker',
   });
   running.defer(() => app.close());

@@ -9,6 +9,7 @@ import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { type Connections, openPool, type Pool, seeBooks } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { CONNECTION_LIMITS } from '../../service/src/http/connections.ts';
 import { answerErrors } from '../../service/src/http/errors.ts';
 import { createLog } from '../../service/src/log.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
@@ -21,6 +22,7 @@ import { createProvider } from '../../service/src/stripe/provider.ts';
 import { enqueueForgotten, PROCESS_EVENT } from '../../service/src/stripe/queries.ts';
 import { type ReconcileResult, reconcile } from '../../service/src/stripe/reconcile/reconcile.ts';
 import { webhookRoutes } from '../../service/src/stripe/webhook.ts';
+import { UNLIMITED } from '../support/limits.ts';
 import { type Clock, fly, flying } from './flight.ts';
 import { createLifeline, type Lifeline } from './lifeline.ts';
 import { APPROVAL_LIMITS, issuer } from './people.ts';
@@ -109,8 +111,10 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     recentSignIn_s: 0,
     tls: false,
     corsOrigins: [],
-    readsPerMinute: 1_000_000_000,
-    writesPerMinute: 1_000_000_000,
+    limits: UNLIMITED,
+    connections: { ...CONNECTION_LIMITS, most: 20_000 },
+    sharedCounts: undefined,
+    trustProxy: undefined,
     api: true,
   };
   const app = await buildApp(deps);

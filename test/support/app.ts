@@ -11,12 +11,15 @@ import { type AppDeps, buildApp } from '../../service/src/app.ts';
 import { type Connections, createPool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { CONNECTION_LIMITS } from '../../service/src/http/connections.ts';
 import { createLog } from '../../service/src/log.ts';
+import { shareThroughDatabase } from '../../service/src/rates/queries.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { takeTurns } from '../../service/src/refunds/turns.ts';
 import { createStripe } from '../../service/src/stripe/client.ts';
 import { createProvider, type ProviderDeps } from '../../service/src/stripe/provider.ts';
 import { createTestDatabase } from './database.ts';
+import { UNLIMITED } from './limits.ts';
 
 /** The service's whole app on a port of its own, with a database of its own and a real issuer. */
 export interface TestApp {
@@ -113,8 +116,10 @@ export async function startTestApp({
     recentSignIn_s: 0,
     tls: false,
     corsOrigins: [],
-    readsPerMinute: 1_000_000,
-    writesPerMinute: 1_000_000,
+    limits: UNLIMITED,
+    connections: { ...CONNECTION_LIMITS, most: 20_000 },
+    sharedCounts: shareThroughDatabase(pool),
+    trustProxy: undefined,
     api: true,
     ...deps,
   });

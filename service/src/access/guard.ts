@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 import { bearerToken, challenge } from './bearer.ts';
 import { brandOf } from './brand.ts';
+import type { Failures } from './failures.ts';
 import { IssuerUnavailable } from './issuer.ts';
 import type { Principal } from './principal.ts';
 import { type Roles, scopesOf } from './roles.ts';
@@ -26,6 +27,7 @@ declare module 'fastify' {
 
 export interface GuardDeps {
   tokens: Tokens;
+  failures: Failures;
   /** What people may do, by what the issuer says that they are. */
   roles: Roles;
   defaultBrand: string;
@@ -50,7 +52,7 @@ export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME
  */
 export function guardOperations(
   app: FastifyInstance,
-  { tokens, roles, defaultBrand, browsers }: GuardDeps,
+  { tokens, failures, roles, defaultBrand, browsers }: GuardDeps,
 ): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', ({ schema, method, url }) => {
@@ -63,7 +65,7 @@ export function guardOperations(
     const security = request.routeOptions.schema?.security;
     // A request that matched no operation goes on to its 404.
     if (security === undefined || security.length === 0) return;
-    const { facts, session } = await authenticate(request, tokens, browsers);
+    const { facts, session } = await authenticate(request, tokens, failures, browsers);
     const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
     const scopes = scopesOf(facts, isPerson, roles);
     const alternatives = security.map((entry) => entry[SCHEME] ?? []);
@@ -99,21 +101,32 @@ interface Authenticated {
   session?: LiveSession | undefined;
 }
 
-/** By the token that was sent; else by the session whose cookie the browser sent. */
+/**
+ * By the token that was sent; else by the session whose cookie the browser sent. An address from which too many were refused gets
+ * no further with a token that is not known to be good: whether it is good is not found out.
+ */
 async function authenticate(
   request: FastifyRequest,
   tokens: Tokens,
+  failures: Failures,
   browsers: BrowserAccess | undefined,
 ): Promise<Authenticated> {
   try {
     const name = browsers === undefined ? undefined : request.cookies[browsers.cookie];
     if (browsers !== undefined && name !== undefined && request.headers.authorization === undefined) {
-      return await authenticateSession(request, name, tokens, browsers);
+      return await authenticateSession(request, name, tokens, failures, browsers);
     }
-    const facts = await tokens.lookUp(bearerToken(request.raw));
-    if (facts === undefined) throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
+    const facts = await tokens.lookUp(bearerToken(request.raw), () => failures.refuseBeyond(request.ip));
+    if (facts === undefined) {
+      failures.add(request.ip);
+      throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
+    }
     return { facts };
   } catch (error) {
+    if (error instanceof ServiceError && error.code === 'validation_error') {
+      failures.refuseBeyond(request.ip);
+      failures.add(request.ip);
+    }
     throw error instanceof IssuerUnavailable ? issuerUnavailable(error) : error;
   }
 }
@@ -124,6 +137,7 @@ async function authenticateSession(
   request: FastifyRequest,
   name: string,
   tokens: Tokens,
+  failures: Failures,
   { sessions, origin }: BrowserAccess,
 ): Promise<Authenticated> {
   // The browser sends the cookie along whoever asks it to, and says who asked (OWASP, Cross-Site Request Forgery Prevention).
@@ -133,6 +147,8 @@ async function authenticateSession(
   const session = await sessions.find(name);
   const facts = session === undefined ? undefined : await tokens.lookUp(session.access_token);
   if (facts === undefined) {
+    failures.refuseBeyond(request.ip);
+    failures.add(request.ip);
     throw new ServiceError('unauthenticated', {
       message: 'Your session is over: sign in again.',
       headers: challenge(),

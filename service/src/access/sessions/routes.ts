@@ -1,8 +1,9 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { ServiceError } from '../../errors.ts';
 import { readQueryStrictly } from '../../http/query.ts';
 import type { RoomRoutes } from '../../http/room.ts';
+import type { Failures } from '../failures.ts';
 import { issuerUnavailable, principalOf } from '../guard.ts';
 import { IssuerUnavailable } from '../issuer.ts';
 import type { Cookies } from './cookies.ts';
@@ -25,7 +26,14 @@ const SIGN_IN_WITHIN_s = 600;
 const HOME = '/console';
 
 /** For browsers: signing in and out, and who one is. */
-export function signInRoutes({ sessions, party, seal, cookies, public_url }: SignInDeps): RoomRoutes {
+export function signInRoutes({
+  sessions,
+  party,
+  seal,
+  cookies,
+  public_url,
+  failures,
+}: SignInDeps & { failures: Failures }): RoomRoutes {
   const hidden = { hide: true, security: [] };
   return async (app) => {
     app.get(
@@ -56,7 +64,13 @@ export function signInRoutes({ sessions, party, seal, cookies, public_url }: Sig
       },
     );
 
-    app.get('/auth/callback', { schema: hidden }, async (request, reply) => {
+    // A sign-in that comes to nothing counts as a guess.
+    const onError = async (request: FastifyRequest, _reply: unknown, error: Error) => {
+      if (error instanceof ServiceError && error.status < 500 && error.status !== 429)
+        failures.add(request.ip);
+    };
+    app.get('/auth/callback', { schema: hidden, onError }, async (request, reply) => {
+      failures.refuseBeyond(request.ip);
       const remembered = await seal.open(request.cookies[cookies.sign_in] ?? '');
       reply.clearCookie(cookies.sign_in, cookies.options);
       if (remembered === undefined) {
