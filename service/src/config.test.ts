@@ -52,6 +52,12 @@ test('a setting of nothing but spaces is a missing one', () => {
 });
 
 for (const [name, wrong] of [
+  ['TRUST_PROXY', 'true'],
+  ['TRUST_PROXY', '1'],
+  ['TRUST_PROXY', 'everybody.example'],
+  ['TRUST_PROXY', '10.0.0.0/33'],
+  ['TRUST_PROXY', '10.0.0.1, '],
+  ['RATE_LIMIT_FAILURES_PER_MINUTE', '0'],
   ['PORT', '80 80'],
   ['PORT', '-1'],
   ['PORT', '65536'],
@@ -179,4 +185,20 @@ test('any setting may come from a file, whose end of line does not count', (t) =
     /STRIPE_API_KEY cannot be read from the file that STRIPE_API_KEY_FILE names \(ENOENT\)/,
   );
   assert.ok(!missing.includes(folder));
+});
+
+test('an address may do as much as a client, unless it is said how much', () => {
+  const { limits } = readConfig({
+    ...REQUIRED,
+    RATE_LIMIT_READS_PER_MINUTE: '5000',
+    RATE_LIMIT_ADDRESS_WRITES_PER_MINUTE: '300',
+  });
+  assert.deepEqual(limits.client, { reads_per_minute: 5_000, writes_per_minute: 200 });
+  assert.deepEqual(limits.address, { reads_per_minute: 5_000, writes_per_minute: 300 });
+});
+
+test('no proxy is believed unless it is said where it stands', () => {
+  assert.equal(readConfig(REQUIRED).trust_proxy, undefined);
+  const given = readConfig({ ...REQUIRED, TRUST_PROXY: 'loopback, 10.0.0.0/8, fd00::/8, 192.0.2.7' });
+  assert.deepEqual(given.trust_proxy, ['loopback', '10.0.0.0/8', 'fd00::/8', '192.0.2.7']);
 });

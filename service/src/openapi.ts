@@ -5,6 +5,7 @@ import { DEFAULT_ROLES } from './access/roles.ts';
 import { buildApp } from './app.ts';
 import { createPool } from './database/pool.ts';
 import { createMetrics } from './health/metrics.ts';
+import { CONNECTION_LIMITS } from './http/connections.ts';
 import { takeTurns } from './refunds/turns.ts';
 import { createStripe } from './stripe/client.ts';
 import { createProvider } from './stripe/provider.ts';
@@ -32,8 +33,17 @@ export async function openApiDocument(): Promise<string> {
     provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
     turns: takeTurns(),
     approvalLimits: {},
-    readsPerMinute: 1,
-    writesPerMinute: 1,
+    recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
+    limits: {
+      client: { reads_per_minute: 1, writes_per_minute: 1 },
+      address: { reads_per_minute: 1, writes_per_minute: 1 },
+      failures_per_minute: 1,
+    },
+    sharedCounts: undefined,
+    connections: { ...CONNECTION_LIMITS, most: 1 },
+    trustProxy: undefined,
     api: true,
   });
   await app.ready();

@@ -3,11 +3,11 @@ import { after, before, test } from 'node:test';
 import { Registry } from 'prom-client';
 import { startTestApp, type TestApp } from '../../../test/support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { createPool, type Pool } from '../database/pool.ts';
+import { type Connections, createPool, type Pool } from '../database/pool.ts';
 import { collectReads, type ReadLogLimits } from './read-log.ts';
 
 let database: TestDatabase;
-let pool: Pool;
+let pool: Connections;
 
 before(async () => {
   database = await createTestDatabase();

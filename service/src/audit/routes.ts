@@ -1,7 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
-import type { Pool } from '../database/pool.ts';
+import type { Connections } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';
 import { toMoment } from '../http/moments.ts';
@@ -13,7 +13,7 @@ import { type AuditFilters, listAudit } from './list.ts';
 import { AuditList, auditExportExample, auditListExample } from './schemas.ts';
 
 export interface AuditRoutesDeps {
-  pool: Pool;
+  pool: Connections;
   cursors: Cursors;
 }
 
@@ -60,7 +60,7 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
           { request, reply, cursors },
           { operation: 'listAudit', brand_id, filters },
           { limit, cursor },
-          (at) => listAudit(pool, brand_id, withMoments(filters), at),
+          (at) => listAudit(pool.ofBrand(brand_id), brand_id, withMoments(filters), at),
           (entry) => String(entry.audit_id),
         );
         return { entries };
@@ -107,7 +107,8 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
           });
         }
         exports += 1;
-        const lines = exportAudit(pool, principalOf(request).brand_id, filters);
+        const { brand_id } = principalOf(request);
+        const lines = exportAudit(pool.ofBrand(brand_id), brand_id, filters);
         try {
           // What fails before the first line is an answer of its own.
           const first = await lines.next();

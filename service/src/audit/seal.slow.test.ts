@@ -4,13 +4,13 @@ import { after, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { createPool, type Pool, withTransaction } from '../database/pool.ts';
+import { type Connections, createPool, type Pool, withTransaction } from '../database/pool.ts';
 import { sealAudit } from './seal.ts';
 import { measureUnsealed, startSealer } from './sealer.ts';
 import { verifyAudit } from './verify.ts';
 
-const opened: { database: TestDatabase; pool: Pool }[] = [];
-let pool: Pool;
+const opened: { database: TestDatabase; pool: Connections }[] = [];
+let pool: Connections;
 
 beforeEach(async () => {
   const database = await createTestDatabase();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { createPool, type Pool, type Queryable } from '../database/pool.ts';
+import { type Connections, createPool, type Queryable } from '../database/pool.ts';
 import { hashSeal, writeLeaves } from './canonical.ts';
 import { sealAudit } from './seal.ts';
 import { readRows, readSeals } from './seal-queries.ts';
@@ -10,7 +10,7 @@ import { type Finding, verifyAudit } from './verify.ts';
 const ROWS = 4_500;
 
 let database: TestDatabase;
-let pool: Pool;
+let pool: Connections;
 
 before(async () => {
   database = await createTestDatabase();

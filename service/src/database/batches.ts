@@ -1,3 +1,4 @@
+import { seen } from './brand.ts';
 import type { Pool } from './pool.ts';
 
 /**
@@ -19,6 +20,7 @@ export async function* readInBatches<Row extends object>(
   };
   client.on('error', lose);
   try {
+    await seen(client);
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');
     await client.query(`DECLARE batches NO SCROLL CURSOR FOR ${text}`, values);
     for (;;) {

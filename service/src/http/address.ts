@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
+import ipaddr from 'ipaddr.js';
 
 /**
  * The IP address of a caller, as far as the proxies in front are trusted to tell it; null where there is none, or what a proxy
@@ -8,4 +9,15 @@ import type { FastifyRequest } from 'fastify';
 export function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string | null {
   const address = ip.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
   return isIP(address) === 0 ? null : address;
+}
+
+/**
+ * What counts as one caller's address: an IPv4 address also where it is written as an IPv6 one; of IPv6 the first 64 bits, since whoever has
+ * one address there has all of them.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':') || !ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  return ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toNormalizedString()}/64`).toString();
 }

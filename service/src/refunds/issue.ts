@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { customerOf, type Principal } from '../access/principal.ts';
+import { refuseStaleSignIn } from '../access/recent.ts';
 import { type Pool, type Transaction, withTransaction } from '../database/pool.ts';
 import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
@@ -37,6 +38,8 @@ export interface IssueDeps {
   log: Pick<Logger, 'warn' | 'info' | 'error'>;
   /** Above how much somebody else has to approve, where the database says nothing. */
   approvalLimits: ApprovalLimits;
+  /** How long ago a person may have signed in who approves, or asks for what has to be approved; 0: however long. */
+  recentSignIn_s: number;
 }
 
 /** A refund that somebody asks for. */
@@ -164,7 +167,7 @@ async function carryOut(
  * over might have made a refund by then.
  */
 async function decide(
-  { pool, provider, approvalLimits }: IssueDeps,
+  { pool, provider, approvalLimits, recentSignIn_s }: IssueDeps,
   command: IssueCommand,
   caller: Caller,
   attempt: 'first' | 'asked',
@@ -200,6 +203,10 @@ async function decide(
 
     const { currency, brand_id } = payment;
     const amount_cents = command.amount_cents ?? refundableCents(payment);
+    const awaits = needsApproval(limits, currency, amount_cents);
+    const stale = awaits ? refuseStaleSignIn(principal, recentSignIn_s) : undefined;
+    // Not kept for the key: it is to be sent again with it.
+    if (stale !== undefined) throw stale;
     const refund: queries.RequestedRefund = {
       refund_id: newId('refund'),
       payment_id: payment.payment_id,
@@ -209,7 +216,7 @@ async function decide(
       amount_cents,
       counted_cents: amount_cents,
       currency,
-      status: needsApproval(limits, currency, amount_cents) ? 'awaiting_approval' : 'pending',
+      status: awaits ? 'awaiting_approval' : 'pending',
       reason: command.reason,
       note: command.note,
       provider_reason: known_reason?.provider_reason ?? null,

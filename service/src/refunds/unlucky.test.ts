@@ -56,6 +56,7 @@ function deps({
     turns: takeTurns(),
     log: world.app.log as never,
     approvalLimits: limits,
+    recentSignIn_s: 0,
   };
 }
 
