@@ -5,8 +5,12 @@ import { limitFailures } from './access/failures.ts';
 import { guardOperations } from './access/guard.ts';
 import type { Issuer } from './access/issuer.ts';
 import type { Roles } from './access/roles.ts';
+import { readCookies, type SignInDeps, signInRoutes } from './access/sessions/routes.ts';
 import { createTokens } from './access/tokens.ts';
-import type { Pool } from './database/pool.ts';
+import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
+import { auditReads } from './audit/reads.ts';
+import { auditRoutes } from './audit/routes.ts';
+import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
 import type { Probe } from './health/probes.ts';
@@ -16,10 +20,12 @@ import { type ConnectionLimits, connectionOptions, guardConnections } from './ht
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
 import { type Limits, limitRates } from './http/limits.ts';
-import { describeOperations, serveReference } from './http/openapi.ts';
+import { describeOperations } from './http/openapi.ts';
 import { collectMethods, refuseOtherMethods } from './http/operations.ts';
 import { readQueryStrictly } from './http/query.ts';
+import { serveReference } from './http/reference.ts';
 import { requestIdOf, traceRequests } from './http/requests.ts';
+import { type BrowserOptions, instructBrowsers } from './http/security-headers.ts';
 import { paymentRoutes } from './payments/routes.ts';
 import { countRates, type SharedCounts } from './rates/rates.ts';
 import { refundCommands } from './refunds/commands.ts';
@@ -30,8 +36,8 @@ import type { Turns } from './refunds/turns.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
-export interface AppDeps {
-  pool: Pool;
+export interface AppDeps extends BrowserOptions {
+  pool: Connections;
   issuer: Issuer;
   log: FastifyBaseLogger;
   metrics: Registry;
@@ -48,6 +54,11 @@ export interface AppDeps {
   turns: Turns;
   /** Above how much somebody else has to approve a refund, where the database says nothing. */
   approvalLimits: ApprovalLimits;
+  recentSignIn_s: number;
+  /** For people who sign in with a browser, where they can. */
+  signIn?: SignInDeps | undefined;
+  /** How many reads may wait to be recorded, and for how long. */
+  readLog?: ReadLogLimits;
   limits: Limits;
   connections: ConnectionLimits;
   /** Where instances count together; undefined: this one counts by itself. */
@@ -77,13 +88,22 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   const methods = collectMethods(app);
   traceRequests(app);
+  await instructBrowsers(app, deps);
   answerErrors(app);
   guardConnections(app, deps.connections);
   endConnectionsOnClose(app);
   const rates = countRates({ shared: deps.sharedCounts, log: deps.log });
   app.addHook('onClose', () => rates.stop());
   const failures = limitFailures(rates, deps.limits.failures_per_minute);
-  guardOperations(app, { ...deps, failures, tokens: createTokens(deps.issuer) });
+  await readCookies(app);
+  const { signIn } = deps;
+  const browsers = signIn && {
+    sessions: signIn.sessions,
+    cookie: signIn.cookies.session,
+    origin: new URL(signIn.public_url).origin,
+  };
+  guardOperations(app, { ...deps, failures, browsers, tokens: createTokens(deps.issuer) });
+  auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
   await describeOperations(app);
 
   serveMetrics(app, deps.metrics);
@@ -91,6 +111,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   if (deps.api) {
     await serveReference(app);
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
+    if (signIn !== undefined) await app.register(signInRoutes({ ...signIn, failures }));
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };
     await app.register(async (rooms) => {
       limitRates(rooms, rates, deps.limits);
@@ -99,6 +120,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(refundCommands(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
+      await rooms.register(auditRoutes(room));
       await rooms.register(
         inboxRoutes({
           pool: deps.pool,

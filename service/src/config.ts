@@ -11,6 +11,7 @@ export interface Config {
   port: number;
   host: string;
   database_url: string;
+  database_migration_url: string;
   database_pool_size: number;
   stripe_api_key: string;
   stripe_api_base: string;
@@ -24,6 +25,12 @@ export interface Config {
   oauth_jwt: (typeof JWT_WAYS)[number];
   oauth_roles_claim: string | undefined;
   role_scopes: Roles;
+  public_url: string | undefined;
+  cors_origins: string[];
+  /** People sign in with a browser; undefined: they cannot. */
+  sign_in: SignInConfig | undefined;
+  /** 0: whenever they signed in. */
+  recent_sign_in_s: number;
   cursor_secrets: string[];
   default_brand: string;
   approval_limits: ApprovalLimits;
@@ -36,6 +43,15 @@ export interface Config {
   connections_max: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
+}
+
+export interface SignInConfig {
+  public_url: string;
+  client_id: string;
+  client_secret: string;
+  session_secrets: string[];
+  idle_s: number;
+  lifetime_s: number;
 }
 
 const ROLES = ['all', 'api', 'worker'] as const;
@@ -95,6 +111,15 @@ function secureUrl(value: string): string {
     throw new RangeError('has to be an https:// address (http:// is for this machine itself only).');
   }
   return value;
+}
+
+function origins(value: string): string[] {
+  return list(value).map((part) => {
+    if (!URL.canParse(part) || new URL(part).origin !== part) {
+      throw new RangeError('has to be a list of origins such as https://shop.example, without a path.');
+    }
+    return part;
+  });
 }
 
 function postgresUrl(value: string): string {
@@ -186,7 +211,18 @@ const SETTINGS = {
     meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.',
     read: text(),
   },
-  DATABASE_URL: { type: 'address', meaning: 'PostgreSQL, 15 or later.', read: text(postgresUrl) },
+  DATABASE_URL: {
+    type: 'secret',
+    meaning: 'PostgreSQL, 15 or later, as the role that serves.',
+    read: text(postgresUrl),
+  },
+  DATABASE_MIGRATION_URL: {
+    type: 'secret',
+    fallback: '',
+    meaning:
+      'The same database as a role that owns the tables and may change them. Set: DATABASE_URL’s role needs no rights of its own; it is made a member of `payments_service`. Unset: DATABASE_URL migrates too.',
+    read: text(postgresUrl),
+  },
   DATABASE_POOL_SIZE: {
     type: 'number',
     fallback: '16',
@@ -257,6 +293,58 @@ const SETTINGS = {
     fallback: writeRoleScopes(DEFAULT_ROLES),
     meaning: 'What somebody who has a role may do.',
     read: roleScopes,
+  },
+  PUBLIC_URL: {
+    type: 'address',
+    fallback: '',
+    meaning: 'The service as browsers know it, e.g. `https://payments.example`; needed where people sign in.',
+    read: text(secureUrl),
+  },
+  CORS_ORIGINS: {
+    type: 'address, …',
+    fallback: '',
+    meaning:
+      'Other origins whose pages may call the API with a token of their own, e.g. `https://shop.example`. Unset: none.',
+    read: origins,
+  },
+  CONSOLE_CLIENT_ID: {
+    type: 'text',
+    fallback: '',
+    meaning:
+      'As which client of the issuer’s people sign in (authorization code, PKCE), coming back to `<PUBLIC_URL>/auth/callback`. Unset: nobody signs in with a browser.',
+    read: text(),
+  },
+  CONSOLE_CLIENT_SECRET: {
+    type: 'secret',
+    fallback: '',
+    meaning: 'The secret of that client.',
+    read: text(),
+  },
+  SESSION_SECRET: {
+    type: 'secret, …',
+    fallback: '',
+    meaning:
+      'Seals the tokens of people who are signed in; several, separated by commas, while one is rotated: the first seals. Unset: derived from CONSOLE_CLIENT_SECRET.',
+    read: list,
+  },
+  SESSION_IDLE_MINUTES: {
+    type: 'number',
+    fallback: '30',
+    meaning: 'After how long without a request a session is over.',
+    read: whole(1, 1_440),
+  },
+  SESSION_HOURS: {
+    type: 'number',
+    fallback: '12',
+    meaning: 'After how long a session is over in any case.',
+    read: whole(1, 720),
+  },
+  RECENT_SIGN_IN_MINUTES: {
+    type: 'number',
+    fallback: '15',
+    meaning:
+      'How long ago a person may have signed in who approves a refund, or asks for one that has to be approved (RFC 9470); a token that does not say when (`auth_time`) is not enough. `0`: whenever.',
+    read: whole(0, 1_440),
   },
   CURSOR_SECRET: {
     type: 'secret, …',
@@ -399,6 +487,7 @@ export function readBackfillConfig(
 ): Pick<
   Config,
   | 'database_url'
+  | 'database_migration_url'
   | 'stripe_api_key'
   | 'stripe_api_base'
   | 'stripe_background_requests_per_second'
@@ -406,6 +495,7 @@ export function readBackfillConfig(
 > {
   const { problems, values } = readValues(env, [
     'DATABASE_URL',
+    'DATABASE_MIGRATION_URL',
     'STRIPE_API_KEY',
     'STRIPE_API_BASE',
     'STRIPE_BACKGROUND_REQUESTS_PER_SECOND',
@@ -415,6 +505,8 @@ export function readBackfillConfig(
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
   return {
     database_url: value('DATABASE_URL'),
+    database_migration_url:
+      (values.get('DATABASE_MIGRATION_URL') as string | undefined) ?? value('DATABASE_URL'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
     stripe_background_requests_per_second: value('STRIPE_BACKGROUND_REQUESTS_PER_SECOND'),
@@ -442,6 +534,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       if (values.get(name) === undefined) problems.push(`${name} is missing: OAUTH_JWT=verify needs it.`);
     }
   }
+  if (values.get('CONSOLE_CLIENT_ID') !== undefined) {
+    for (const name of ['PUBLIC_URL', 'CONSOLE_CLIENT_SECRET', 'OAUTH_ISSUER'] as const) {
+      if (values.get(name) === undefined && !isGiven(name))
+        problems.push(`${name} is missing: CONSOLE_CLIENT_ID needs it.`);
+    }
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
@@ -452,6 +550,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     port: value('PORT'),
     host: value('HOST'),
     database_url: value('DATABASE_URL'),
+    database_migration_url: optional('DATABASE_MIGRATION_URL') ?? value('DATABASE_URL'),
     database_pool_size: value('DATABASE_POOL_SIZE'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
@@ -465,6 +564,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     oauth_jwt: value('OAUTH_JWT'),
     oauth_roles_claim: optional('OAUTH_ROLES_CLAIM'),
     role_scopes: value('ROLE_SCOPES'),
+    public_url: optional('PUBLIC_URL'),
+    cors_origins: optional('CORS_ORIGINS') ?? [],
+    sign_in: readSignIn(values),
+    recent_sign_in_s: value('RECENT_SIGN_IN_MINUTES') * 60,
     cursor_secrets: optional('CURSOR_SECRET') ?? [
       deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor'),
     ],
@@ -484,6 +587,21 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     connections_max: value('CONNECTIONS_MAX'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
+  };
+}
+
+function readSignIn(values: ReadonlyMap<Name, unknown>): SignInConfig | undefined {
+  const value = <N extends Name>(name: N) => values.get(name) as Value<N> | undefined;
+  const client_id = value('CONSOLE_CLIENT_ID');
+  if (client_id === undefined) return undefined;
+  const client_secret = value('CONSOLE_CLIENT_SECRET') ?? '';
+  return {
+    client_id,
+    client_secret,
+    public_url: new URL(value('PUBLIC_URL') ?? '').origin,
+    session_secrets: value('SESSION_SECRET') ?? [deriveSecret(client_secret, 'payments sessions')],
+    idle_s: (value('SESSION_IDLE_MINUTES') ?? 0) * 60,
+    lifetime_s: (value('SESSION_HOURS') ?? 0) * 3_600,
   };
 }
 

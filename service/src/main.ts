@@ -3,10 +3,18 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { connectIssuer } from './access/issuer.ts';
+import { SCOPES } from './access/scopes.ts';
+import { cookiesFor } from './access/sessions/cookies.ts';
+import { createRelyingParty } from './access/sessions/relying-party.ts';
+import type { SignInDeps } from './access/sessions/routes.ts';
+import { createSeal } from './access/sessions/seal.ts';
+import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
+import { measureUnsealed, startSealer } from './audit/sealer.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
-import { createPool } from './database/pool.ts';
+import { createPool, type Pool } from './database/pool.ts';
+import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
@@ -44,6 +52,7 @@ async function main(): Promise<void> {
     onError: (err) => log.warn({ err }, 'lost an idle connection to the database'),
   });
   running.defer(() => pool.end());
+  await checkRole(pool, log);
   const metrics = createMetrics();
   const issuer = connectIssuer({
     ...(config.oauth_issuer === undefined ? {} : { issuer: config.oauth_issuer }),
@@ -80,6 +89,7 @@ async function main(): Promise<void> {
   });
   measureUnknown(metrics, pool);
   measureReconciliation(metrics, pool);
+  measureUnsealed(metrics, pool);
   const turns = takeTurns();
 
   if (config.role !== 'api') {
@@ -96,6 +106,8 @@ async function main(): Promise<void> {
       registry: metrics,
     });
     running.defer(() => worker.stop());
+    const sealer = startSealer({ pool, log, registry: metrics });
+    running.defer(() => sealer.stop());
     if (config.reconcile_at_min !== undefined) {
       const nightly = startNightly({
         pool,
@@ -129,6 +141,10 @@ async function main(): Promise<void> {
     provider,
     turns,
     approvalLimits: config.approval_limits,
+    recentSignIn_s: config.recent_sign_in_s,
+    signIn: connectSignIn(config, pool),
+    tls: config.public_url?.startsWith('https:') === true,
+    corsOrigins: config.cors_origins,
     limits: config.limits,
     connections: { ...CONNECTION_LIMITS, most: config.connections_max },
     sharedCounts: shareThroughDatabase(pool),
@@ -146,12 +162,42 @@ async function main(): Promise<void> {
   }, STOP_WITHIN_MS).unref();
 }
 
+/** People sign in with a browser where the settings say as which client. */
+function connectSignIn(
+  { sign_in, oauth_issuer, oauth_audience }: Config,
+  pool: Pool,
+): SignInDeps | undefined {
+  if (sign_in === undefined || oauth_issuer === undefined) return undefined;
+  const { public_url, client_id, client_secret, session_secrets, idle_s, lifetime_s } = sign_in;
+  const party = createRelyingParty({
+    issuer: oauth_issuer,
+    client_id,
+    client_secret,
+    redirect_uri: `${public_url}/auth/callback`,
+    scopes: Object.keys(SCOPES).filter((scope) => scope.startsWith('admin:')),
+    audience: oauth_audience,
+  });
+  return {
+    party,
+    sessions: createSessions({
+      pool,
+      party,
+      seal: createSeal(session_secrets, 'session'),
+      lifetime_s,
+      idle_s,
+    }),
+    seal: createSeal(session_secrets, 'sign-in'),
+    cookies: cookiesFor(public_url),
+    public_url,
+  };
+}
+
 /** A database that is still starting is waited for; one that says no is not. False: told to stop in the meantime. */
 async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): Promise<boolean> {
   const deadline = Date.now() + DATABASE_WAIT_MS;
   for (;;) {
     try {
-      await migrate(config.database_url);
+      await migrate(config.database_migration_url, config.database_url);
       return true;
     } catch (error) {
       if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
@@ -164,7 +210,7 @@ async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): 
 
 /** A start that fails says why in a sentence, and the exit code says that it failed. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError) return error.message;
+  if (error instanceof ConfigError || error instanceof ServingRefused) return error.message;
   if (error instanceof Error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') return 'PORT is taken by another program: set another one.';

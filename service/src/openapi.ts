@@ -33,6 +33,9 @@ export async function openApiDocument(): Promise<string> {
     provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
     turns: takeTurns(),
     approvalLimits: {},
+    recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
     limits: {
       client: { reads_per_minute: 1, writes_per_minute: 1 },
       address: { reads_per_minute: 1, writes_per_minute: 1 },

@@ -15,7 +15,7 @@ import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { catchUp } from '../../local/stripe/time.ts';
 import { transact } from '../../local/stripe/world.ts';
 import { migrate } from '../../service/src/database/migrate.ts';
-import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { openPool, type Pool } from '../../service/src/database/pool.ts';
 import { isDatabaseUnavailable } from '../../service/src/database/unavailable.ts';
 import type { Clock } from './flight.ts';
 import { buildRoutes, type HttpClient, type Instance, startInstance } from './instance.ts';
@@ -115,7 +115,7 @@ export async function startWorld(): Promise<World> {
     await rm(postgres.directory, { recursive: true, force: true });
   });
   await migrate(postgres.url);
-  const admin = createPool({
+  const admin = openPool({
     connectionString: postgres.url,
     max: 2,
     applicationName: 'simulation',
@@ -139,6 +139,7 @@ export async function startWorld(): Promise<World> {
   stack.defer(() => standIn.close());
 
   const asked: Asked[] = [];
+  const sending: Sending = { underWay: 0, cuts: 0 };
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   stack.defer(() => agent.destroy());
   const clock: Clock = { jumped_ms: 0 };
@@ -148,7 +149,7 @@ export async function startWorld(): Promise<World> {
     stripe: {
       host: standIn.host,
       port: standIn.port,
-      http: listening(Stripe.createNodeHttpClient(agent), asked),
+      http: listening(Stripe.createNodeHttpClient(agent), asked, sending),
     },
     webhookSecret: WEBHOOK_SECRET,
     clock,
@@ -222,6 +223,16 @@ export async function startWorld(): Promise<World> {
       ].join(';\n'),
     );
   const sql = (text: string, ...values: (string | number)[]) => standIn.world.store.sql(text).run(...values);
+  /** No request is under way for minutes, let alone for longer than its key lives: time moves on between them. */
+  const whileNothingIsSent = async () => {
+    sending.cuts += 1;
+    while (sending.underWay > 0 || standIn.underWay() > 0) await pause(5);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        sending.cuts -= 1;
+      },
+    };
+  };
 
   let crashing = Promise.resolve();
   const crash = async () => {
@@ -279,8 +290,7 @@ export async function startWorld(): Promise<World> {
     query,
     async pass(time_s) {
       await crashing;
-      // No request is under way for minutes, let alone for longer than its key lives.
-      while (standIn.underWay() > 0) await pause(5);
+      await using _ = await whileNothingIsSent();
       await rewrite([
         `LOCK TABLE ${tables.map(({ name }) => name).join(', ')} IN EXCLUSIVE MODE`,
         ...tables
@@ -368,21 +378,36 @@ function shorten(line: string): string {
 }
 
 /** Notes what leaves for Stripe. */
-function listening(inner: HttpClient, asked: Asked[]): HttpClient {
+function listening(inner: HttpClient, asked: Asked[], sending: Sending): HttpClient {
   return {
     getClientName: () => inner.getClientName(),
-    makeRequest(...request) {
+    async makeRequest(...request) {
       const [, , path, method, headers, body] = request;
       const key = (headers as Record<string, unknown>)['Idempotency-Key'];
+      const changes = typeof key === 'string';
+      if (changes && sending.cuts > 0) throw Object.assign(new Error('No network'), { code: 'ENETUNREACH' });
       asked.push({
         method: String(method),
         path: String(path),
-        key: typeof key === 'string' ? key : undefined,
+        key: changes ? key : undefined,
         body: String(body ?? ''),
       });
-      return inner.makeRequest(...request);
+      if (!changes) return await inner.makeRequest(...request);
+      sending.underWay += 1;
+      try {
+        return await inner.makeRequest(...request);
+      } finally {
+        sending.underWay -= 1;
+      }
     },
   };
+}
+
+/** What is on its way to Stripe and changes something there. */
+interface Sending {
+  underWay: number;
+  /** While there are any, nothing leaves. */
+  cuts: number;
 }
 
 /** The tables in which things happen, in the order in which they are locked, with their columns of time. */

@@ -8,7 +8,7 @@ import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { connectIssuer } from '../../service/src/access/issuer.ts';
 import { DEFAULT_ROLES } from '../../service/src/access/roles.ts';
 import { type AppDeps, buildApp } from '../../service/src/app.ts';
-import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { type Connections, createPool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
 import { CONNECTION_LIMITS } from '../../service/src/http/connections.ts';
@@ -27,7 +27,7 @@ export interface TestApp {
   port: number;
   app: FastifyInstance;
   databaseUrl: string;
-  pool: Pool;
+  pool: Connections;
   issuer: Issuer;
   /** Everything logged so far, as it was written. */
   logged(): string;
@@ -35,6 +35,9 @@ export interface TestApp {
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** How many connections the app under test has. */
+export const APP_CONNECTIONS = 8;
 
 const READING = 'admin:refunds.read admin:payments.read admin:disputes.read';
 
@@ -68,7 +71,7 @@ export async function startTestApp({
   const databaseUrl = beside?.databaseUrl ?? stack.use(await createTestDatabase()).url;
   const issuer = beside?.issuer ?? (await startIssuer());
   if (beside === undefined) stack.defer(() => issuer.close());
-  const pool = createPool({ connectionString: databaseUrl, max: 8 });
+  const pool = createPool({ connectionString: databaseUrl, max: APP_CONNECTIONS });
   stack.defer(() => pool.end());
   const lines: string[] = [];
   const stream = new Writable({
@@ -110,6 +113,9 @@ export async function startTestApp({
     ),
     turns: takeTurns(),
     approvalLimits: {},
+    recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
     limits: UNLIMITED,
     connections: { ...CONNECTION_LIMITS, most: 20_000 },
     sharedCounts: shareThroughDatabase(pool),

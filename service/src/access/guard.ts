@@ -7,6 +7,7 @@ import { IssuerUnavailable } from './issuer.ts';
 import type { Principal } from './principal.ts';
 import { type Roles, scopesOf } from './roles.ts';
 import { grants, type Scope } from './scopes.ts';
+import type { LiveSession, Sessions } from './sessions/sessions.ts';
 import type { TokenFacts } from './token-facts.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -24,6 +25,24 @@ declare module 'fastify' {
   }
 }
 
+export interface GuardDeps {
+  tokens: Tokens;
+  failures: Failures;
+  /** What people may do, by what the issuer says that they are. */
+  roles: Roles;
+  defaultBrand: string;
+  /** People who are signed in with a browser, where they can be. */
+  browsers?: BrowserAccess | undefined;
+}
+
+export interface BrowserAccess {
+  sessions: Sessions;
+  /** The name of the cookie that holds a session's name. */
+  cookie: string;
+  /** From which pages requests may come that change something. */
+  origin: string;
+}
+
 /** Scopes for `schema.security`: any one of these opens the operation. */
 export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME]: [scope] }));
 
@@ -33,12 +52,7 @@ export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME
  */
 export function guardOperations(
   app: FastifyInstance,
-  {
-    tokens,
-    failures,
-    roles,
-    defaultBrand,
-  }: { tokens: Tokens; failures: Failures; roles: Roles; defaultBrand: string },
+  { tokens, failures, roles, defaultBrand, browsers }: GuardDeps,
 ): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', ({ schema, method, url }) => {
@@ -51,7 +65,7 @@ export function guardOperations(
     const security = request.routeOptions.schema?.security;
     // A request that matched no operation goes on to its 404.
     if (security === undefined || security.length === 0) return;
-    const facts = await authenticate(request, tokens, failures);
+    const { facts, session } = await authenticate(request, tokens, failures, browsers);
     const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
     const scopes = scopesOf(facts, isPerson, roles);
     const alternatives = security.map((entry) => entry[SCHEME] ?? []);
@@ -72,7 +86,8 @@ export function guardOperations(
       actor_id: facts.sub ?? facts.client_id,
       client_id: facts.client_id,
       scopes,
-      signed_in_at_ms: facts.signed_in_at_ms,
+      signed_in_at_ms: session?.signed_in_at.getTime() ?? facts.signed_in_at_ms,
+      session,
       ...brand,
     };
   });
@@ -81,36 +96,74 @@ export function guardOperations(
 /** Admin scopes are for staff and services only, never for a user's app. */
 const isStaff = (scopes: ReadonlySet<string>) => [...scopes].some((scope) => scope.startsWith('admin:'));
 
+interface Authenticated {
+  facts: TokenFacts;
+  session?: LiveSession | undefined;
+}
+
 /**
- * The facts about the caller's token. An address from which too many were refused gets no further with one that is not known to be good:
- * whether it is good is not found out.
+ * By the token that was sent; else by the session whose cookie the browser sent. An address from which too many were refused gets
+ * no further with a token that is not known to be good: whether it is good is not found out.
  */
 async function authenticate(
   request: FastifyRequest,
   tokens: Tokens,
   failures: Failures,
-): Promise<TokenFacts> {
-  let facts: TokenFacts | undefined;
+  browsers: BrowserAccess | undefined,
+): Promise<Authenticated> {
   try {
-    facts = await tokens.lookUp(bearerToken(request.raw), () => failures.refuseBeyond(request.ip));
+    const name = browsers === undefined ? undefined : request.cookies[browsers.cookie];
+    if (browsers !== undefined && name !== undefined && request.headers.authorization === undefined) {
+      return await authenticateSession(request, name, tokens, failures, browsers);
+    }
+    const facts = await tokens.lookUp(bearerToken(request.raw), () => failures.refuseBeyond(request.ip));
+    if (facts === undefined) {
+      failures.add(request.ip);
+      throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
+    }
+    return { facts };
   } catch (error) {
     if (error instanceof ServiceError && error.code === 'validation_error') {
       failures.refuseBeyond(request.ip);
       failures.add(request.ip);
     }
-    if (!(error instanceof IssuerUnavailable)) throw error;
-    throw new ServiceError('service_unavailable', {
-      message: 'Access tokens cannot be checked at the moment: try again in a few seconds.',
-      headers: { 'retry-after': '5' },
-      cause: error,
+    throw error instanceof IssuerUnavailable ? issuerUnavailable(error) : error;
+  }
+}
+
+const CHANGES_NOTHING = ['GET', 'HEAD'];
+
+async function authenticateSession(
+  request: FastifyRequest,
+  name: string,
+  tokens: Tokens,
+  failures: Failures,
+  { sessions, origin }: BrowserAccess,
+): Promise<Authenticated> {
+  // The browser sends the cookie along whoever asks it to, and says who asked (OWASP, Cross-Site Request Forgery Prevention).
+  if (!CHANGES_NOTHING.includes(request.method) && request.headers.origin !== origin) {
+    throw new ServiceError('forbidden', { message: 'This was sent from a page of another site.' });
+  }
+  const session = await sessions.find(name);
+  const facts = session === undefined ? undefined : await tokens.lookUp(session.access_token);
+  if (facts === undefined) {
+    failures.refuseBeyond(request.ip);
+    failures.add(request.ip);
+    throw new ServiceError('unauthenticated', {
+      message: 'Your session is over: sign in again.',
+      headers: challenge(),
     });
   }
-  if (facts === undefined) {
-    failures.add(request.ip);
-    throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
-  }
-  return facts;
+  return { facts, session };
 }
+
+/** Nobody can say who is calling: never a reason to let anybody in. */
+export const issuerUnavailable = (cause: IssuerUnavailable) =>
+  new ServiceError('service_unavailable', {
+    message: 'Access tokens cannot be checked at the moment: try again in a few seconds.',
+    headers: { 'retry-after': '5' },
+    cause,
+  });
 
 /** Who is calling an operation that is not open to all. */
 export function principalOf(request: FastifyRequest): Principal {

@@ -1,5 +1,6 @@
 import type { Actor } from '../audit/record.ts';
 import { grants, type Scope } from './scopes.ts';
+import type { LiveSession } from './sessions/sessions.ts';
 
 /** Who is calling, and what they may do. */
 export interface Principal extends Actor {
@@ -7,6 +8,8 @@ export interface Principal extends Actor {
   actor_type: 'user' | 'service';
   client_id: string;
   scopes: ReadonlySet<string>;
+  /** The session by which it is known, where a browser is calling. */
+  session?: LiveSession | undefined;
   /** When the person has signed in, in milliseconds since 1970; undefined where the issuer does not say. */
   signed_in_at_ms: number | undefined;
   /** The only brand whose rows this call may see. */

@@ -5,6 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { type ErrorName, errorBody, ServiceError } from '../errors.ts';
 import { afterAnswers, HEADERS_MAX_BYTES } from './connections.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { explainValidation } from './validation.ts';
 
 const RETRY_AFTER_S = '5';
@@ -46,7 +47,7 @@ function writeByHand(name: ErrorName) {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
     'X-Request-Id': randomUUID(),
-    'Cache-Control': 'no-store',
+    ...SECURITY_HEADERS,
     Connection: 'close',
   };
   return { status: error.status, headers, body };
@@ -57,7 +58,7 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
   const known = toServiceError(error, request);
   if (known.status >= 500) request.log.error({ err: known.cause ?? error }, known.message);
   // Also where a request failed before any hook could set it.
-  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', ...known.headers });
+  reply.headers({ 'x-request-id': request.id, ...SECURITY_HEADERS, ...known.headers });
   return reply.code(known.status).type('application/json').send(errorBody(known));
 }
 

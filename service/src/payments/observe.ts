@@ -1,5 +1,5 @@
 import { raiseAnomaly, resolveAnomalies } from '../audit/anomalies.ts';
-import { recordAudit, STRIPE } from '../audit/record.ts';
+import { changedFrom, recordAudit, STRIPE } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
 import { appendEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
@@ -26,7 +26,7 @@ export async function observePayment(
 
   const added = await queries.insert(tx, newId('payment'), observation);
   if (added !== undefined) {
-    await announce(tx, added, 'payment.imported', cause);
+    await announce(tx, undefined, added, 'payment.imported', cause);
     return { payment: added, change: 'imported' };
   }
   const addedByAnother = await queries.lockByProvider(tx, observation);
@@ -64,7 +64,7 @@ export async function linkInvoice(
     order_id: orderId,
     mode: subscriptionId === null ? 'one_shot' : 'subscription',
   });
-  await announce(tx, linked, 'payment.updated', cause);
+  await announce(tx, payment, linked, 'payment.updated', cause);
   return { payment: linked, change: 'updated' };
 }
 
@@ -108,7 +108,7 @@ async function applyObservation(
   }
 
   const updated = await queries.update(tx, next);
-  await announce(tx, updated, 'payment.updated', cause);
+  await announce(tx, payment, updated, 'payment.updated', cause);
   return { payment: updated, change: 'updated' };
 }
 
@@ -129,31 +129,48 @@ function saysNothingNew(known: Payment, next: Payment): boolean {
 
 async function announce(
   tx: Transaction,
+  before: Payment | undefined,
   payment: Payment,
   eventType: 'payment.imported' | 'payment.updated',
   cause: string,
 ): Promise<void> {
-  const state = {
-    status: payment.status,
-    amount_cents: payment.amount_cents,
-    currency: payment.currency,
-    captured_cents: payment.captured_cents,
-    reserved_cents: payment.reserved_cents,
-    refunded_cents: payment.refunded_cents,
-  };
   await recordAudit(tx, {
     ...STRIPE,
     brand_id: payment.brand_id,
     event_type: eventType,
     entity_type: 'payment',
     entity_id: payment.payment_id,
-    details: { cause, ...state },
+    details: {
+      cause,
+      before: before === undefined ? null : changedFrom(audited(before), audited(payment)),
+      ...audited(payment),
+    },
   });
   await appendEvent(tx, {
     event_type: 'payment.updated.v1',
     brand_id: payment.brand_id,
     entity_type: 'payment',
     entity_id: payment.payment_id,
-    data: { payment_id: payment.payment_id, ...state },
+    data: { payment_id: payment.payment_id, ...stateOf(payment) },
   });
 }
+
+const stateOf = (payment: Payment) => ({
+  status: payment.status,
+  amount_cents: payment.amount_cents,
+  currency: payment.currency,
+  captured_cents: payment.captured_cents,
+  reserved_cents: payment.reserved_cents,
+  refunded_cents: payment.refunded_cents,
+});
+
+/** What the audit log tells: also whose it is, which the provider may correct. */
+const audited = (payment: Payment) => ({
+  ...stateOf(payment),
+  brand_id: payment.brand_id,
+  customer_id: payment.customer_id,
+  order_id: payment.order_id,
+  subscription_id: payment.subscription_id,
+  stripe_payment_intent_id: payment.stripe_payment_intent_id,
+  stripe_charge_id: payment.stripe_charge_id,
+});

@@ -56,6 +56,7 @@ function deps({
     turns: takeTurns(),
     log: world.app.log as never,
     approvalLimits: limits,
+    recentSignIn_s: 0,
   };
 }
 
@@ -84,6 +85,7 @@ function person(actor_id: string, idempotency_key?: string): Caller {
     },
     key,
     request_id: `request_${number}`,
+    ip_address: null,
   };
 }
 

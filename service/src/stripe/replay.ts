@@ -1,4 +1,4 @@
-import { type Actor, recordAudit } from '../audit/record.ts';
+import { type Actor, type Origin, recordAudit } from '../audit/record.ts';
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { ServiceError } from '../errors.ts';
 import { stripeFailure } from './client.ts';
@@ -8,7 +8,7 @@ import * as queries from './queries.ts';
 /** Who asks for it. */
 export interface Replayer extends Actor {
   brand_id: string;
-  request_id: string;
+  origin: Origin;
 }
 
 export interface Replay {
@@ -40,7 +40,7 @@ export async function replayEvent(deps: InboxDeps, id: string, by: Replayer): Pr
     event_type: 'stripe_event.replayed',
     entity_type: 'stripe_event',
     entity_id: event.event_id,
-    request_id: by.request_id,
+    origin: by.origin,
     details: { stripe_event_id: event.stripe_event_id, event_type: event.event_type, status: event.status },
   });
   const conclusion = await attempt(deps, event);

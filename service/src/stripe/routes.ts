@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import { ServiceError } from '../errors.ts';
+import { addressOf } from '../http/address.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import {
   ErrorBody,
@@ -76,7 +77,11 @@ export function inboxRoutes(deps: InboxDeps): RoomRoutes {
               actor_type: principal.actor_type,
               actor_id: principal.actor_id,
               brand_id: principal.brand_id,
-              request_id: request.id,
+              origin: {
+                request_id: request.id,
+                client_id: principal.client_id,
+                ip_address: addressOf(request),
+              },
             });
             if (replay === undefined) {
               throw new ServiceError('not_found', { message: 'There is no such event in the inbox.' });

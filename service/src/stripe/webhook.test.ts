@@ -237,7 +237,7 @@ test('an event of a connected account or of the other mode goes to the shelf, wi
   }
 });
 
-test('answering takes well under a second while a hundred events come at once', async () => {
+test('a hundred events that come at once are each answered long before Stripe gives up, which is after ten seconds', async () => {
   const slowest = await Promise.all(
     Array.from({ length: 100 }, async () => {
       const { body } = event();
@@ -246,5 +246,5 @@ test('answering takes well under a second while a hundred events come at once', 
       return performance.now() - started;
     }),
   );
-  assert.ok(Math.max(...slowest) < 1_000, `the slowest took ${Math.max(...slowest)} ms`);
+  assert.ok(Math.max(...slowest) < 5_000, `the slowest took ${Math.max(...slowest)} ms`);
 });
