@@ -52,6 +52,7 @@ test('a setting of nothing but spaces is a missing one', () => {
 });
 
 for (const [name, wrong] of [
+  ['REDIS_URL', 'https://redis.example'],
   ['TRUST_PROXY', 'true'],
   ['TRUST_PROXY', '1'],
   ['TRUST_PROXY', 'everybody.example'],

@@ -40,6 +40,7 @@ export interface Config {
   limits: Limits;
   /** At which addresses; undefined: nobody's word is taken. */
   trust_proxy: string[] | undefined;
+  redis_url: string | undefined;
   connections_max: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
@@ -127,6 +128,13 @@ function postgresUrl(value: string): string {
     throw new RangeError(
       'has to be a postgres:// address, e.g. postgres://user:password@host:5432/payments.',
     );
+  }
+  return value;
+}
+
+function redisUrl(value: string): string {
+  if (!URL.canParse(value) || !/^rediss?:\/\//.test(value)) {
+    throw new RangeError('has to be a redis:// or rediss:// address.');
   }
   return value;
 }
@@ -412,6 +420,13 @@ const SETTINGS = {
       'How many bad, dead or malformed tokens are taken from one address in any minute. Beyond that only tokens that are known to be good open anything from there.',
     read: whole(1, 100_000_000),
   },
+  REDIS_URL: {
+    type: 'secret',
+    fallback: '',
+    meaning:
+      'A Redis (7 or later) through which instances tell each other what callers have done, e.g. `rediss://user:password@host:6379`. Unset: the database.',
+    read: text(redisUrl),
+  },
   TRUST_PROXY: {
     type: 'address, …',
     fallback: '',
@@ -584,6 +599,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       failures_per_minute: value('RATE_LIMIT_FAILURES_PER_MINUTE'),
     },
     trust_proxy: optional('TRUST_PROXY'),
+    redis_url: optional('REDIS_URL'),
     connections_max: value('CONNECTIONS_MAX'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
