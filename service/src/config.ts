@@ -217,7 +217,8 @@ const SETTINGS = {
     type: 'address',
     fallback: '0.0.0.0',
     meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.',
-    read: text(),
+    // The framework would listen for it twice, and the bounds of connections hold for one of the two only.
+    read: text((value) => (value === 'localhost' ? '127.0.0.1' : value)),
   },
   DATABASE_URL: {
     type: 'secret',
