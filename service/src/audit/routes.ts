@@ -117,6 +117,8 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
           addAbortSignal(AbortSignal.any([closing.signal, AbortSignal.timeout(EXPORT_WITHIN_ms)]), body);
           body.once('close', () => {
             exports -= 1;
+            // Also where its reader had gone before it began: its connection is given back.
+            lines.return().catch(() => {});
           });
           body.once('error', (err) => request.log.warn({ err }, 'an export was cut off'));
           return reply
@@ -135,12 +137,8 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
 /** A generator of which the first part has been taken already. */
 async function* startWith<T>(first: IteratorResult<T, void>, rest: AsyncGenerator<T, void, void>) {
   if (first.done === true) return;
-  try {
-    yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return();
-  }
+  yield first.value;
+  yield* rest;
 }
 
 function withMoments({

@@ -117,6 +117,17 @@ async function somebodyWaits(): Promise<void> {
   }
 }
 
+/** Waits until whoever seals knows whom it waits for. */
+async function sealerHasSeenWriters(): Promise<void> {
+  for (let seen = 0; seen === 0; ) {
+    const { rows } = await pool.query(
+      `SELECT count(*) AS n FROM pg_stat_activity
+       WHERE state = 'idle' AND query LIKE 'SELECT DISTINCT virtualtransaction%' AND datname = current_database()`,
+    );
+    seen = rows[0].n;
+  }
+}
+
 test('a row that is committed after a later one is never skipped: nothing is sealed until it is known what there will be', async () => {
   await insert(3);
   const slow = await pool.connect();
@@ -127,7 +138,7 @@ test('a row that is committed after a later one is never skipped: nothing is sea
   // Whoever begins later is not waited for.
   const later = await pool.connect();
   const sealing = sealAudit(pool);
-  await pause(50);
+  await sealerHasSeenWriters();
   await later.query('BEGIN');
   await insert(1, 'later_', later as never);
   await slow.query('COMMIT');

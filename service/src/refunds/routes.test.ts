@@ -603,7 +603,7 @@ for (const value of [
 
 for (const field of ['payment_id', 'charge_id', 'stripe_refund_id', 'reason', 'customer_id']) {
   test(`${field} is taken word for word: empty, with a NUL, too long and twice are refused, the rest is looked for`, async () => {
-    for (const value of ['', 'a\0b', 'a\nb', 'x'.repeat(501), 'x'.repeat(10_000)])
+    for (const value of ['', 'a\0b', 'a\nb', 'x'.repeat(501), 'x'.repeat(7_000)])
       await refuse(address({ [field]: value }), field);
     await refuse(`${LIST}?${field}=a&${field}=a`, field);
     for (const value of [

@@ -46,8 +46,7 @@ END $$;
 GRANT SELECT ON payments, refunds, refund_transitions, refund_reasons, disputes, anomalies, approval_limits, audit_log,
   idempotency_keys TO payments_api;
 GRANT INSERT ON refunds, refund_transitions, anomalies, audit_log, outbox, idempotency_keys TO payments_api;
-GRANT UPDATE ON payments, refunds, idempotency_keys TO payments_api;
-GRANT DELETE ON idempotency_keys TO payments_api;
+GRANT UPDATE ON payments, refunds, anomalies, idempotency_keys TO payments_api;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO payments_service;
 REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM payments_service;
