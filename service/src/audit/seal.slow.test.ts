@@ -19,9 +19,10 @@ beforeEach(async () => {
   opened.push({ database, pool });
 });
 after(async () => {
-  for (const one of opened) {
-    await one.pool.end();
-    await one.database.drop();
+  for (const { database, pool } of opened) {
+    // Also where a test that has failed still holds a connection.
+    await database.drop();
+    void pool.end();
   }
 });
 
@@ -188,9 +189,15 @@ test('a transaction that is prepared for a commit in two phases is waited for, w
   await insert(1, 'prepared_', client as never);
   await client.query("PREPARE TRANSACTION 'audited'");
   client.release();
-  await insert(1);
-  assert.equal(await sealAudit(pool, { patience_ms: 100 }), 0);
-  await pool.query("COMMIT PREPARED 'audited'");
+  let sealed: number;
+  try {
+    await insert(1);
+    sealed = await sealAudit(pool, { patience_ms: 100 });
+  } finally {
+    // What is left prepared keeps its database, and the server with it.
+    await pool.query("COMMIT PREPARED 'audited'");
+  }
+  assert.equal(sealed, 0);
   assert.equal(await sealAudit(pool), 2);
 });
 
