@@ -109,6 +109,28 @@ test('a row of the audit log that was changed is named, with exit code 1; what i
   assert.match(told.stdout, /\nNot sealed yet: 1 row, the oldest of /);
 });
 
+test('an audit log much larger than the memory it is given is held against its seals', async () => {
+  await using large = await createTestDatabase();
+  const rows = 120_000;
+  await execute(
+    large.url,
+    `INSERT INTO audit_log (occurred_at, actor_type, actor_id, brand_id, event_type, entity_type, entity_id, details)
+     SELECT now(), 'system', 'stripe', 'default', 'refund.succeeded', 'refund', 'refund_' || n, jsonb_build_object('filling', repeat('x', 1000))
+     FROM generate_series(1, ${rows}) AS n`,
+  );
+  const pool = createPool({ connectionString: large.url, max: 1 });
+  assert.equal(await sealAudit(pool), rows);
+  await pool.end();
+  const { code, stdout, stderr } = await runProgram(
+    process.execPath,
+    ['--max-old-space-size=64', 'cli/src/main.ts', 'verify', '--audit', '--json'],
+    { DATABASE_URL: large.url },
+  );
+  assert.equal(code, 0, stderr);
+  const report = JSON.parse(stdout) as { rows: number; seals: number; found: number };
+  assert.deepEqual([report.rows, report.seals, report.found], [rows, 120, 0]);
+});
+
 test('a hash that is none, and one without --audit, is a sentence and exit code 2', async () => {
   const wrong = await verify('--audit', '--seal', 'abc');
   assert.deepEqual([wrong.code, wrong.stdout], [2, '']);

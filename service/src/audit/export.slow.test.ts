@@ -34,7 +34,7 @@ const ask = (signal?: AbortSignal) =>
 async function open(): Promise<number> {
   const { rows } = await service.pool.query(
     `SELECT count(*) AS n FROM pg_stat_activity
-     WHERE datname = current_database() AND state LIKE 'idle in transaction%' AND query LIKE 'FETCH%'`,
+     WHERE datname = current_database() AND query LIKE 'FETCH%'`,
   );
   return rows[0].n;
 }
@@ -78,6 +78,8 @@ test('a reader who does not read costs no memory; a third export is refused unti
   while ((await open()) < 2);
   const refused = await ask();
   assert.deepEqual([refused.status, refused.headers.get('retry-after')], [429, '30']);
+  // Longer than it takes to read all of it.
+  for (const until = performance.now() + 3_000; performance.now() < until; ) assert.equal(await open(), 2);
   const grown_mb = process.memoryUsage.rss() / 2 ** 20 - before_mb;
   assert.ok(grown_mb < 40, `${grown_mb} MB`);
   for (const socket of stalled) socket.destroy();
@@ -90,6 +92,16 @@ test('a reader who does not read costs no memory; a third export is refused unti
   }
   again.abort();
   while ((await open()) > 0);
+});
+
+test('a reader who does not read on is cut off, and its connection to the database given back', async () => {
+  const stalled = await askAndStall();
+  while ((await open()) === 0);
+  const began = performance.now();
+  while ((await open()) > 0);
+  assert.ok(performance.now() - began > 10_000, 'nobody is cut off at once');
+  assert.match(service.logged(), /"msg":"an export was cut off"/);
+  stalled.destroy();
 });
 
 test('stopping the service does not wait for an export that nobody reads, and leaves it visibly cut off', async () => {
