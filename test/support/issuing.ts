@@ -80,6 +80,9 @@ export interface IssuingOptions extends Omit<TestAppOptions, 'stripe'> {
   stripe?: Partial<StripeStandInOptions>;
 }
 
+const isJson = ({ headers }: Response) =>
+  headers.get('content-type')?.startsWith('application/json') === true;
+
 export async function startIssuing({ stripe, ...options }: IssuingOptions = {}): Promise<IssuingWorld> {
   await using stack = new AsyncDisposableStack();
   const standIn = await startStripe({ databaseFile: ':memory:', apiKey: TEST_KEY, ...stripe });
@@ -150,7 +153,7 @@ export async function startIssuing({ stripe, ...options }: IssuingOptions = {}):
           status: response.status,
           headers: response.headers,
           text,
-          body: text === '' ? ({} as Body) : (JSON.parse(text) as Body),
+          body: isJson(response) && text !== '' ? (JSON.parse(text) as Body) : ({} as Body),
         };
       };
       const authorization = `Bearer ${access_token}`;
