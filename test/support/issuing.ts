@@ -36,6 +36,8 @@ interface PayOptions {
   currency?: string;
   customer_id?: string;
   payment_method?: string;
+  /** Default: the default brand. */
+  brand_id?: string;
 }
 
 export interface PaidCharge {
@@ -119,13 +121,19 @@ export async function startIssuing({ stripe, ...options }: IssuingOptions = {}):
         `UPDATE idempotency_keys SET held_until = clock_timestamp() - interval '1 second' WHERE answered_at IS NULL`,
       );
     },
-    async pay({ amount_cents = 10_000, currency = 'usd', customer_id = 'customer_1', payment_method } = {}) {
+    async pay({
+      amount_cents = 10_000,
+      currency = 'usd',
+      customer_id = 'customer_1',
+      payment_method,
+      brand_id,
+    } = {}) {
       const { intent } = createPaymentIntent(standIn.world, {
         amount: amount_cents,
         currency,
         payment_method: payment_method ?? 'pm_card_visa',
         confirm: true,
-        metadata: { customer_id },
+        metadata: { customer_id, ...(brand_id === undefined ? {} : { brand_id }) },
       });
       const charge_id = idOf(intent.latest_charge) ?? '';
       await importer.bringInCharge(charge_id, 'test');

@@ -21,6 +21,7 @@ import { bringIn } from './apply.ts';
 import { type Answer, type AskDeps, ask, askForEverything, startAsking } from './ask.ts';
 import { sendOnlyBefore } from './client.ts';
 import { describeFailure } from './inbox.ts';
+import { findBrandOf } from './queries.ts';
 import { observedRefund } from './translate.ts';
 
 export interface ProviderDeps extends AskDeps {
@@ -146,7 +147,11 @@ export function createProvider(deps: ProviderDeps): RefundProvider {
         return judge(error, false);
       }
     },
-    bringInCharge: (chargeId, cause) => refresh(() => ask(deps, 'charge', chargeId), cause),
+    async bringInCharge(chargeId, cause) {
+      // Who asks may be of another brand than the charge: nothing of it is touched on their account.
+      const known = await findBrandOf(deps.pool, { object_type: 'charge', object_id: chargeId });
+      return known === undefined ? await refresh(() => ask(deps, 'charge', chargeId), cause) : 'refreshed';
+    },
     refreshPayment: (payment, cause) => refresh(() => everythingOf(deps, payment), cause),
     refreshRefund: (stripeRefundId, cause) =>
       refresh(async () => {
