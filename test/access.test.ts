@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { PEOPLE } from '../local/issuer/people.ts';
 import { API_SCOPES } from '../local/issuer/scopes.ts';
 import { READ_EVENTS } from '../service/src/audit/record.ts';
+import { accessMatrix } from '../service/src/matrix.ts';
 import { type Answered, assertDeclared } from './support/declared.ts';
 import { makePayment } from './support/make.ts';
 import { type OpenApiDocument, type Operation, operationsOf } from './support/operations.ts';
@@ -141,6 +143,11 @@ test('every operation that is served has an entry here that says how it is calle
     operations.filter(({ scopes }) => scopes.length === 0).map(({ id }) => id),
     OPEN,
   );
+});
+
+test('docs/access.md is, to the letter, what the code says', async () => {
+  const written = readFileSync(new URL('../docs/access.md', import.meta.url), 'utf8');
+  assert.equal(written, await accessMatrix(), 'out of date: npm run access');
 });
 
 test('without a good token no operation answers anything but why not, and nothing changes', async () => {
