@@ -21,7 +21,7 @@ const headerValue = fc
   .map((text) => text.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 600));
 
 /** Percent-encoded; half a surrogate pair as its own three bytes, which are no UTF-8. */
-export const encode = (text: string): string =>
+const encode = (text: string): string =>
   [...text]
     .map((char) => {
       const unit = char.charCodeAt(0);

@@ -148,6 +148,7 @@ export function createProvider(deps: ProviderDeps): RefundProvider {
       }
     },
     async bringInCharge(chargeId, cause) {
+      if (!AN_ID.test(chargeId)) return 'missing';
       // Who asks may be of another brand than the charge: nothing of it is touched on their account.
       const known = await findBrandOf(deps.pool, { object_type: 'charge', object_id: chargeId });
       return known === undefined ? await refresh(() => ask(deps, 'charge', chargeId), cause) : 'refreshed';
@@ -173,6 +174,9 @@ const namedBy = ({ stripe_payment_intent_id, stripe_charge_id }: ProviderPayment
   stripe_payment_intent_id === null
     ? { charge: stripe_charge_id ?? '' }
     : { payment_intent: stripe_payment_intent_id };
+
+/** What Stripe may have called something; anything else it is not asked about, since it may answer that with no more than a status. */
+const AN_ID = /^\w{1,255}$/;
 
 /** Statuses of an answer that is no word on the request itself: nothing was done for want of leave to ask. */
 const NOT_LET_IN: ReadonlySet<number> = new Set([401, 403]);
