@@ -4,11 +4,26 @@ import pg from 'pg';
 import { SCOPES } from '../service/src/access/scopes.ts';
 import { type Caller, type IssuingWorld, type Reply, startIssuing } from './support/issuing.ts';
 import { makePayment } from './support/make.ts';
-import { addressOf, type Call, readOperations } from './support/operations.ts';
+import { type Operation, operationsOf } from './support/operations.ts';
 
 const EVERYTHING = Object.keys(SCOPES).join(' ');
 /** Not of a brand: the taxonomy is everybody's, and an event is Stripe's until it has been asked about. */
 const OF_NO_BRAND = ['listRefundReasons', 'replayStripeEvent'];
+
+interface Call {
+  path?: Record<string, string>;
+  query?: Record<string, string>;
+  body?: unknown;
+}
+
+/** An operation's address for a call. */
+function addressOf({ path }: Operation, call: Call): string {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(call.path?.[name] ?? ''),
+  );
+  const query = new URLSearchParams(call.query).toString();
+  return query === '' ? filled : `${filled}?${query}`;
+}
 
 interface Owned {
   payment_id: string;
@@ -106,14 +121,14 @@ async function assertApart(world: IssuingWorld): Promise<void> {
   const theirs = await makeOwned(world, 'globex', globex);
   const names = Object.values(own);
   const calls = callsFor(own, 'acme');
-  const operations = readOperations().filter(
-    ({ operationId, scopes }) => scopes.length > 0 && !OF_NO_BRAND.includes(operationId),
+  const operations = operationsOf().filter(
+    ({ id, scopes }) => scopes.length > 0 && !OF_NO_BRAND.includes(id),
   );
-  assert.deepEqual(operations.map(({ operationId }) => operationId).sort(), Object.keys(calls).sort());
+  assert.deepEqual(operations.map(({ id }) => id).sort(), Object.keys(calls).sort());
   const before = await rowsOf(world, 'acme');
 
   for (const operation of operations) {
-    for (const call of calls[operation.operationId] ?? []) {
+    for (const call of calls[operation.id] ?? []) {
       const address = addressOf(operation, call);
       const what = `${operation.method} ${address} ${JSON.stringify(call.body ?? null)}`;
       const answer: Reply<unknown> =

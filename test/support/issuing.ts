@@ -35,8 +35,9 @@ interface PayOptions {
   amount_cents?: number;
   currency?: string;
   customer_id?: string;
-  brand_id?: string;
   payment_method?: string;
+  /** Default: the default brand. */
+  brand_id?: string;
 }
 
 export interface PaidCharge {
