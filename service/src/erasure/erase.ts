@@ -115,10 +115,11 @@ async function erase(
   { signal, onProgress, patience_ms = PATIENCE_ms }: EraseOptions,
 ): Promise<EraseResult> {
   const { brand_id, customer_id } = command;
+  const isStopped = () => signal?.aborted === true;
   const { left, payments: all, ...before } = await previewErasure(pool, command);
   const report = { brand_id, pseudonym: before.pseudonym, payments: 0, refunds: 0, disputes: 0, answers: 0 };
   if (left.length > 0) return { status: 'refused', ...report, left };
-  if (signal?.aborted === true) return { status: 'stopped', ...report, left };
+  if (isStopped()) return { status: 'stopped', ...report, left };
 
   const { pseudonym } = await withTransaction(pool, async (tx) => {
     const begun = await queries.beginErasure(tx, brand_id, customer_id, newId('erased'));
@@ -133,7 +134,7 @@ async function erase(
   for (;;) {
     const ids = await queries.listPayments(pool, brand_id, customer_id, after, PAYMENTS_AT_ONCE);
     for (const payment_id of ids) {
-      if (signal?.aborted === true) return { status: 'stopped', ...report, left };
+      if (isStopped()) return { status: 'stopped', ...report, left };
       const erased = await erasePayment(pool, payment_id, command, pseudonym);
       if (Array.isArray(erased)) left.push(...erased);
       else if (erased !== undefined) {
@@ -150,9 +151,13 @@ async function erase(
   // Somebody may have read a refund before, and keep an answer with it afterwards.
   await waitForKeys(pool, patience_ms);
   const answers = await queries.findAnswers(pool, brand_id, pseudonym);
-  for (const { answer_body, ...key } of answers) {
-    if (signal?.aborted === true) return { status: 'stopped', ...report, left };
-    report.answers += await queries.eraseAnswer(pool, key, withoutTexts(answer_body, pseudonym));
+  for (const { answer_body, reason, ...key } of answers) {
+    if (isStopped()) return { status: 'stopped', ...report, left };
+    report.answers += await queries.eraseAnswer(
+      pool,
+      key,
+      withoutTexts(answer_body, { customer_id: pseudonym, reason }),
+    );
     onProgress?.({ step: 'answers', done: report.answers, all: answers.length });
   }
   if (left.length > 0) return { status: 'left', ...report, left };
@@ -243,12 +248,16 @@ async function waitWhile(patience_ms: number, isSo: () => Promise<boolean>): Pro
   }
 }
 
-const TEXTS = ['reason', 'note', 'decision_note', 'resolution_reference'];
+const TEXTS = ['note', 'decision_note', 'resolution_reference'];
 
-/** An answer without what is of a person; byte for byte the same besides. The refund itself keeps a reason that is a code. */
-function withoutTexts(answerBody: string, pseudonym: string): string {
+/** An answer without what is of a person, with what the refund still says of it; byte for byte the same besides. */
+function withoutTexts(
+  answerBody: string,
+  { customer_id, reason }: { customer_id: string; reason: string | null },
+): string {
   const body = JSON.parse(answerBody) as Record<string, unknown>;
   for (const name of TEXTS) if (typeof body[name] === 'string') body[name] = null;
-  if ('customer_id' in body) body.customer_id = pseudonym;
+  if ('reason' in body) body.reason = reason;
+  if ('customer_id' in body) body.customer_id = customer_id;
   return JSON.stringify(body);
 }

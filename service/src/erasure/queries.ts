@@ -203,6 +203,12 @@ export interface KeyName {
   operation: string;
 }
 
+/** What a key has kept, with the reason that its refund still has. */
+export interface KeptAnswer extends KeyName {
+  answer_body: string;
+  reason: string | null;
+}
+
 const KEY = 'idempotency_key, brand_id, actor_id, actor_type, operation';
 const TOLD_OF = `substring(k.answer_body FROM '"refund_id":"([^"]*)"')`;
 
@@ -210,14 +216,10 @@ const TOLD_OF = `substring(k.answer_body FROM '"refund_id":"([^"]*)"')`;
  * Keys whose answers tell of refunds of a customer who was erased, and whose texts are still there. Reads all keys: an index on what they have
  * answered would cost every refund, and this is done seldom (refunds_by_customer).
  */
-export async function findAnswers(
-  db: Queryable,
-  brandId: string,
-  pseudonym: string,
-): Promise<(KeyName & { answer_body: string })[]> {
-  const { rows } = await db.query<KeyName & { answer_body: string }>({
+export async function findAnswers(db: Queryable, brandId: string, pseudonym: string): Promise<KeptAnswer[]> {
+  const { rows } = await db.query<KeptAnswer>({
     name: 'erasures.answers',
-    text: `SELECT k.idempotency_key, k.brand_id, k.actor_id, k.actor_type, k.operation, k.answer_body
+    text: `SELECT k.idempotency_key, k.brand_id, k.actor_id, k.actor_type, k.operation, k.answer_body, r.reason
            FROM idempotency_keys k JOIN refunds r ON r.refund_id = ${TOLD_OF}
            WHERE r.brand_id = $1 AND r.customer_id = $2 AND k.answer_body IS NOT NULL AND k.erased_at IS NULL`,
     values: [brandId, pseudonym],
