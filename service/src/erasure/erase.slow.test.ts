@@ -13,6 +13,8 @@ import { verifyAudit } from '../audit/verify.ts';
 import { verifyBooks } from '../books/verify.ts';
 import { withTransaction } from '../database/pool.ts';
 import { observePayment } from '../payments/observe.ts';
+import { bringIn } from '../stripe/apply.ts';
+import { ask as askStripe } from '../stripe/ask.ts';
 import { backfill } from '../stripe/backfill.ts';
 import { createStripe } from '../stripe/client.ts';
 import { reconcile } from '../stripe/reconcile/reconcile.ts';
@@ -30,6 +32,8 @@ const PERSONAL = {
   decision: 'pistachio was promised',
   reference: 'IBAN macadamia',
 };
+
+const YESTERDAY = new Date(Date.now() - 86_400_000);
 
 const person = (sub: string, scope: string): TokenFacts => ({
   sub,
@@ -115,6 +119,14 @@ const atStripe = () => ({
   default_brand: 'default',
 });
 
+/** What a webhook's event about a charge brings about. */
+async function heardOf(charge_id: string): Promise<void> {
+  const deps = atStripe();
+  const answer = await askStripe(deps, 'charge', charge_id);
+  assert.ok(typeof answer !== 'string');
+  await bringIn(deps, answer, 'evt_test');
+}
+
 /** Waits until so many looks at something are in the audit log. */
 async function readsRecorded(n: number): Promise<void> {
   for (let reads = 0; reads < n; ) {
@@ -138,7 +150,7 @@ test('nothing of a customer who was erased is left anywhere, the books hold, and
   assert.deepEqual([approved.status, approved.text.includes(note)], [200, true], approved.text);
   // It fails late, and is put right by a bank transfer.
   failRefund(world.standIn.world, String(approved.body.stripe_refund_id), 'lost_or_stolen_card');
-  await world.deps.provider.bringInCharge(second.charge_id, 'test');
+  await backfill(atStripe(), { since: YESTERDAY });
   const resolution = { resolution: 'paid_otherwise', reference: PERSONAL.reference };
   const resolved = await ask('agent', `${path}/resolve`, resolution, 'key-5');
   assert.equal(resolved.status, 200, resolved.text);
@@ -150,7 +162,7 @@ test('nothing of a customer who was erased is left anywhere, the books hold, and
   );
   assert.equal(own.status, 201, own.text);
   openDispute(world.standIn.world, { charge: first.charge_id, inquiry: true });
-  await backfill(atStripe(), { since: new Date(Date.now() - 86_400_000) });
+  await backfill(atStripe(), { since: YESTERDAY });
   const reads = [
     ['customer', `/v1/payments/${first.payment_id}`],
     ['agent', `/v1/payments/${CUSTOMER}`],
@@ -218,10 +230,10 @@ test('nothing of a customer who was erased is left anywhere, the books hold, and
 
   // Stripe knows all of it still, and tells of more.
   const later = createRefund(world.standIn.world, { payment_intent: first.intent_id, amount: 50 });
-  for (const { charge_id } of [first, second]) await world.deps.provider.bringInCharge(charge_id, 'test');
-  await backfill(atStripe(), { since: new Date(Date.now() - 86_400_000) });
+  for (const { charge_id } of [first, second]) await heardOf(charge_id);
+  await backfill(atStripe(), { since: YESTERDAY });
   for (let run = 0; run < 2; run += 1) {
-    const { differences } = await reconcile(atStripe(), { from: new Date(Date.now() - 86_400_000) });
+    const { differences } = await reconcile(atStripe(), { from: YESTERDAY });
     assert.deepEqual(differences, []);
   }
   const { rows } = await world.pool.query('SELECT customer_id FROM refunds WHERE stripe_refund_id = $1', [
@@ -428,24 +440,33 @@ const erase = (...words: string[]) =>
 
 test('killed half-way, the same command goes on and nothing is left', async () => {
   const paid = [await pay(), await pay(), await pay()].map(({ payment_id }) => payment_id).sort();
+  const last = await ask('agent', '/v1/admin/refunds', {
+    payment_id: paid.at(-1),
+    amount_cents: 1_000,
+    note: PERSONAL.note,
+  });
   const holder = await world.pool.connect();
   try {
-    await using program = new Program(...erase('--yes'));
+    // The last payment's refund follows its customer: there it is held up.
     await holder.query('BEGIN');
-    for (let begun = false; !begun; ) {
-      begun = (await world.pool.query('SELECT FROM erasures')).rowCount === 1;
-      assert.equal(program.child.exitCode, null, program.output);
-    }
-    // Where it has not come to the last of them yet, it will find that one held.
-    await holder.query('SELECT 1 FROM payments WHERE payment_id = $1 FOR UPDATE', [paid.at(-1)]);
-    for (let waiting = 0; waiting === 0 && program.child.exitCode === null; ) {
+    await holder.query('SELECT FROM refunds WHERE refund_id = $1 FOR UPDATE', [last.body.refund_id]);
+    await using program = new Program(...erase('--yes'));
+    for (let waiting = 0; waiting === 0; ) {
       const { rows } = await world.pool.query(
         `SELECT count(*) AS n FROM pg_stat_activity
          WHERE application_name = 'payments erase' AND wait_event_type = 'Lock' AND datname = current_database()`,
       );
       waiting = rows[0].n;
+      assert.equal(program.child.exitCode, null, program.output);
     }
     await program.interrupt('SIGKILL');
+    const { rows } = await world.pool.query(
+      'SELECT erased_at IS NOT NULL AS erased FROM payments ORDER BY payment_id',
+    );
+    assert.deepEqual(
+      rows.map(({ erased }) => erased),
+      [true, true, false],
+    );
   } finally {
     await holder.query('ROLLBACK');
     holder.release();
