@@ -52,6 +52,7 @@ test('a setting of nothing but spaces is a missing one', () => {
 });
 
 for (const [name, wrong] of [
+  ['REDIS_URL', 'https://redis.example'],
   ['TRUST_PROXY', 'true'],
   ['TRUST_PROXY', '1'],
   ['TRUST_PROXY', 'everybody.example'],
@@ -201,4 +202,9 @@ test('no proxy is believed unless it is said where it stands', () => {
   assert.equal(readConfig(REQUIRED).trust_proxy, undefined);
   const given = readConfig({ ...REQUIRED, TRUST_PROXY: 'loopback, 10.0.0.0/8, fd00::/8, 192.0.2.7' });
   assert.deepEqual(given.trust_proxy, ['loopback', '10.0.0.0/8', 'fd00::/8', '192.0.2.7']);
+});
+
+test('there is one listener, with its bounds, also where the address is a name for two', () => {
+  assert.equal(readConfig({ ...REQUIRED, HOST: 'localhost' }).host, '127.0.0.1');
+  assert.equal(readConfig({ ...REQUIRED, HOST: '::' }).host, '::');
 });

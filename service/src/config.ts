@@ -40,6 +40,7 @@ export interface Config {
   limits: Limits;
   /** At which addresses; undefined: nobody's word is taken. */
   trust_proxy: string[] | undefined;
+  redis_url: string | undefined;
   connections_max: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
@@ -131,6 +132,13 @@ function postgresUrl(value: string): string {
   return value;
 }
 
+function redisUrl(value: string): string {
+  if (!URL.canParse(value) || !/^rediss?:\/\//.test(value)) {
+    throw new RangeError('has to be a redis:// or rediss:// address.');
+  }
+  return value;
+}
+
 function brand(value: string): string {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(value))
     throw new RangeError('has to be 1 to 64 letters, digits, dots, dashes and underscores.');
@@ -209,7 +217,8 @@ const SETTINGS = {
     type: 'address',
     fallback: '0.0.0.0',
     meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.',
-    read: text(),
+    // The framework would listen for it twice, and the bounds of connections hold for one of the two only.
+    read: text((value) => (value === 'localhost' ? '127.0.0.1' : value)),
   },
   DATABASE_URL: {
     type: 'secret',
@@ -412,6 +421,13 @@ const SETTINGS = {
       'How many bad, dead or malformed tokens are taken from one address in any minute. Beyond that only tokens that are known to be good open anything from there.',
     read: whole(1, 100_000_000),
   },
+  REDIS_URL: {
+    type: 'secret',
+    fallback: '',
+    meaning:
+      'A Redis (7 or later) through which instances tell each other what callers have done, e.g. `rediss://user:password@host:6379`. Unset: the database.',
+    read: text(redisUrl),
+  },
   TRUST_PROXY: {
     type: 'address, …',
     fallback: '',
@@ -584,6 +600,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       failures_per_minute: value('RATE_LIMIT_FAILURES_PER_MINUTE'),
     },
     trust_proxy: optional('TRUST_PROXY'),
+    redis_url: optional('REDIS_URL'),
     connections_max: value('CONNECTIONS_MAX'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),

@@ -21,6 +21,7 @@ import { startProbe } from './health/probes.ts';
 import { CONNECTION_LIMITS } from './http/connections.ts';
 import { createLog } from './log.ts';
 import { shareThroughDatabase } from './rates/queries.ts';
+import { shareThroughRedis } from './rates/redis.ts';
 import { measureUnknown } from './refunds/metrics.ts';
 import { startRecovery } from './refunds/recover.ts';
 import { takeTurns } from './refunds/turns.ts';
@@ -127,6 +128,9 @@ async function main(): Promise<void> {
     for (const probe of Object.values(probes)) probe.stop();
   });
 
+  const redis = config.redis_url === undefined ? undefined : await shareThroughRedis(config.redis_url);
+  if (redis !== undefined) running.defer(() => redis.close());
+
   const app = await buildApp({
     pool,
     issuer,
@@ -147,7 +151,7 @@ async function main(): Promise<void> {
     corsOrigins: config.cors_origins,
     limits: config.limits,
     connections: { ...CONNECTION_LIMITS, most: config.connections_max },
-    sharedCounts: shareThroughDatabase(pool),
+    sharedCounts: redis ?? shareThroughDatabase(pool),
     trustProxy: config.trust_proxy,
     api: config.role !== 'worker',
   });

@@ -22,6 +22,8 @@ export interface AuditRoutesDeps {
 const EXPORTS_MAX = 2;
 /** A snapshot that is held for longer keeps the database from tidying up. */
 const EXPORT_WITHIN_ms = 15 * 60_000;
+/** Before the database itself takes the connection back from somebody who is idle in a transaction. */
+const READ_ON_WITHIN_ms = 20_000;
 
 const filterParameters = {
   actor_id: Type.Optional(Identifier('Who did it, as the issuer of tokens calls them.')),
@@ -123,11 +125,18 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
         try {
           // What fails before the first line is an answer of its own.
           const first = await lines.next();
-          const body = Readable.from(startWith(first, lines), { objectMode: false });
-          // Also where its reader has stopped reading.
+          const parts = startWith(first, lines, () => stalled.refresh());
+          const body = Readable.from(parts, { objectMode: false });
+          const stalled = setTimeout(
+            () => body.destroy(new Error('Its reader does not read')),
+            READ_ON_WITHIN_ms,
+          );
           addAbortSignal(AbortSignal.any([closing.signal, AbortSignal.timeout(EXPORT_WITHIN_ms)]), body);
           body.once('close', () => {
+            clearTimeout(stalled);
             exports -= 1;
+            // Also where its reader had gone before it began: its connection is given back.
+            lines.return().catch(() => {});
           });
           body.once('error', (err) => request.log.warn({ err }, 'an export was cut off'));
           return reply
@@ -143,14 +152,17 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
   };
 }
 
-/** A generator of which the first part has been taken already. */
-async function* startWith<T>(first: IteratorResult<T, void>, rest: AsyncGenerator<T, void, void>) {
+/** A generator of which the first part has been taken already; `onRead` is called each time that somebody reads on. */
+async function* startWith<T>(
+  first: IteratorResult<T, void>,
+  rest: AsyncGenerator<T, void, void>,
+  onRead: () => void,
+) {
   if (first.done === true) return;
-  try {
-    yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return();
+  yield first.value;
+  for await (const part of rest) {
+    onRead();
+    yield part;
   }
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { after, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { type Connections, createPool, type Pool, withTransaction } from '../database/pool.ts';
+import { letServe } from '../database/roles.ts';
 import { sealAudit } from './seal.ts';
 import { measureUnsealed, startSealer } from './sealer.ts';
 import { verifyAudit } from './verify.ts';
@@ -117,6 +118,17 @@ async function somebodyWaits(): Promise<void> {
   }
 }
 
+/** Waits until whoever seals knows whom it waits for. */
+async function sealerHasSeenWriters(): Promise<void> {
+  for (let seen = 0; seen === 0; ) {
+    const { rows } = await pool.query(
+      `SELECT count(*) AS n FROM pg_stat_activity
+       WHERE state = 'idle' AND query LIKE 'SELECT DISTINCT virtualtransaction%' AND datname = current_database()`,
+    );
+    seen = rows[0].n;
+  }
+}
+
 test('a row that is committed after a later one is never skipped: nothing is sealed until it is known what there will be', async () => {
   await insert(3);
   const slow = await pool.connect();
@@ -127,7 +139,7 @@ test('a row that is committed after a later one is never skipped: nothing is sea
   // Whoever begins later is not waited for.
   const later = await pool.connect();
   const sealing = sealAudit(pool);
-  await pause(50);
+  await sealerHasSeenWriters();
   await later.query('BEGIN');
   await insert(1, 'later_', later as never);
   await slow.query('COMMIT');
@@ -285,6 +297,42 @@ test('the worker seals by itself, says so with the hash, and shows for how long 
     })),
   );
   assert.equal((await registry.getSingleMetric('audit_sealed_rows_total')?.get())?.values[0]?.value, 3);
+});
+
+test('a role that serves, and neither owns anything nor is a superuser, seals and verifies the rows of all brands', async () => {
+  const role = `sealing_${randomBytes(6).toString('hex')}`;
+  await pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 'sealing'`);
+  await letServe(pool, role);
+  const url = Object.assign(new URL(opened.at(-1)?.database.url ?? ''), {
+    username: role,
+    password: 'sealing',
+  });
+  const serving = createPool({ connectionString: url.href, max: 2 });
+  try {
+    await insert(3);
+    await pool.query(
+      `INSERT INTO audit_log (occurred_at, actor_type, actor_id, brand_id, event_type, entity_type, entity_id, details)
+       VALUES (clock_timestamp(), 'system', 'stripe', 'acme', 'refund.succeeded', 'refund', 'of_another', '{}')`,
+    );
+    // What its connections showed last was one brand.
+    await Promise.all([1, 2].map(() => serving.ofBrand('acme').query('SELECT count(*) FROM audit_log')));
+    assert.equal(await sealAudit(serving), 4);
+    const slow = await pool.connect();
+    await slow.query('BEGIN');
+    await insert(1, 'slow_', slow);
+    await insert(1);
+    assert.equal(await sealAudit(serving, { patience_ms: 100 }), 0);
+    await slow.query('COMMIT');
+    slow.release();
+    assert.equal(await sealAudit(serving), 2);
+    const report = await verifyAudit(serving);
+    assert.deepEqual([report.found, report.rows], [0, 6]);
+    await assert.rejects(serving.query('DELETE FROM audit_seals'), { code: '42501' });
+  } finally {
+    await serving.end();
+    await pool.query(`DROP OWNED BY ${role}`);
+    await pool.query(`DROP ROLE ${role}`);
+  }
 });
 
 test('a seal is not changed, removed or thrown away with the others', async () => {

@@ -1,12 +1,13 @@
 import type pg from 'pg';
+import { seen } from './brand.ts';
 import type { Pool } from './pool.ts';
 
 /** What only one process at a time does. The numbers are arbitrary, and this project's only ones beside the migrations'. */
 const LOCKS = {
   backfill: 7_243_392_746,
   reconcile: 7_243_392_747,
-  seal: 7_243_392_748,
-  erase: 7_243_392_749,
+  seal: 7_243_392_749,
+  erase: 7_243_392_750,
 } as const;
 
 /**
@@ -25,6 +26,7 @@ export async function alone<T>(
   };
   guard.on('error', lose);
   try {
+    await seen(guard);
     const { rows } = await guard.query<{ locked: boolean }>({
       name: 'alone.try_lock',
       text: 'SELECT pg_try_advisory_lock($1) AS locked',

@@ -25,7 +25,13 @@ for (const [address, network] of [
   ['::1', '::'],
   ['fe80::1%eth0', 'fe80::'],
   ['unknown', 'unknown'],
-  ['a:b', 'a:b'],
+  ['a:b', 'unknown'],
+  ['', 'unknown'],
+  ['10', 'unknown'],
+  ['192.0.2.7:4711', '192.0.2.7'],
+  ['[2001:db8:1:2::3]:4711', '2001:db8:1:2::'],
+  ['[2001:db8:1:2::3]', '2001:db8:1:2::'],
+  ['192.0.2.7, 192.0.2.8', 'unknown'],
 ] as const) {
   test(`whoever is at ${address} is counted as ${network}`, () => {
     assert.equal(networkOf(address), network);

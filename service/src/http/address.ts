@@ -13,11 +13,14 @@ export function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string | null {
 
 /**
  * What counts as one caller's address: an IPv4 address also where it is written as an IPv6 one; of IPv6 the first 64 bits, since whoever has
- * one address there has all of them.
+ * one address there has all of them. Some proxies tell the port as well. Whatever is no address counts as the same one.
  */
 export function networkOf(address: string): string {
-  if (!address.includes(':') || !ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
+  if (isIP(address) === 4) return address;
+  const [, ipv6, ipv4] = /^\[(.*)\](?::\d+)?$|^([\d.]+):\d+$/.exec(address) ?? [];
+  const bare = ipv6 ?? ipv4 ?? address;
+  if (isIP(bare) === 0) return 'unknown';
+  const parsed = ipaddr.process(bare);
   if (parsed.kind() === 'ipv4') return parsed.toString();
   return ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toNormalizedString()}/64`).toString();
 }

@@ -5,7 +5,8 @@ import { SCHEME } from '../access/guard.ts';
 const DESCRIPTION = `The refund system of record: every refund a platform ever made, one honest answer for each.
 
 Amounts are integers in the currency's smallest unit. Times are UTC, RFC 3339. Lists come newest first, in pages: the \`Link\` header (RFC 8288) has
-the address of the next one. Every error is \`{"error": "<code>", "message": "<a sentence>"}\`; every answer has an \`X-Request-Id\`.
+the address of the next one. \`X-RateLimit-Remaining\` says how much more a client may ask for, \`X-RateLimit-Reset\` in how many seconds it may more; beyond
+it \`Retry-After\` says how long to wait. Every error is \`{"error": "<code>", "message": "<a sentence>"}\`; every answer has an \`X-Request-Id\`.
 
 A scope covers what lies under it: \`admin:refunds\` covers \`admin:refunds.read\`. A token that is bound to a brand sees that brand only; staff and
 services whose token is not may name a brand in \`X-Brand-Id\`.`;

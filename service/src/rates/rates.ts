@@ -39,7 +39,7 @@ export interface RatesDeps {
   now_ms?: () => number;
 }
 
-/** At most, so that made-up names cannot fill the memory: about 15 MB. The one that was asked about longest ago goes. */
+/** At most, so that made-up names cannot fill the memory: about 20 MB. The one that was asked about longest ago goes. */
 const NAMES_MAX = 20_000;
 /** How long others may not know of what was done here. */
 const EXCHANGE_ms = 250;
@@ -136,7 +136,8 @@ export function countRates({ shared, log, now_ms = () => performance.now() }: Ra
         },
         add(limit) {
           known.minute.add(now_ms());
-          if (shared === undefined) return;
+          // While the others cannot be told, those who wait to be told of must not become ever more.
+          if (shared === undefined || untold.size >= NAMES_MAX) return;
           untold.add(known);
           const soon = known.minute.untold * SOON_SHARE >= limit;
           schedule(failing ? PAUSE_ms : soon ? SOON_ms : EXCHANGE_ms);

@@ -14,7 +14,7 @@ CREATE INDEX audit_log_by_actor ON audit_log (brand_id, actor_id, occurred_at, a
 CREATE INDEX audit_log_by_event ON audit_log (brand_id, event_type, occurred_at, audit_id);
 CREATE INDEX audit_log_by_kind ON audit_log (brand_id, entity_type, occurred_at, audit_id);
 CREATE INDEX audit_log_of_entity ON audit_log (brand_id, entity_id, occurred_at, audit_id);
-CREATE INDEX audit_log_of_request ON audit_log (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX audit_log_of_request ON audit_log USING hash (request_id) WHERE request_id IS NOT NULL;
 -- An entity's id says what kind it is; nothing reads this one any more.
 DROP INDEX audit_log_by_entity;
 
