@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, test } from 'node:test';
 import { idOf } from '../../../local/stripe/resources/charges.ts';
 import { openDispute } from '../../../local/stripe/resources/disputes.ts';
@@ -11,14 +12,15 @@ import type { TokenFacts } from '../access/token-facts.ts';
 import { sealAudit } from '../audit/seal.ts';
 import { verifyAudit } from '../audit/verify.ts';
 import { verifyBooks } from '../books/verify.ts';
-import { withTransaction } from '../database/pool.ts';
+import { createPool, withTransaction } from '../database/pool.ts';
+import { letServe } from '../database/roles.ts';
 import { observePayment } from '../payments/observe.ts';
 import { bringIn } from '../stripe/apply.ts';
 import { ask as askStripe } from '../stripe/ask.ts';
 import { backfill } from '../stripe/backfill.ts';
 import { createStripe } from '../stripe/client.ts';
 import { reconcile } from '../stripe/reconcile/reconcile.ts';
-import { EraseHeldUp, eraseCustomer, previewErasure, UnknownCustomer } from './erase.ts';
+import { EraseHeldUp, type EraseResult, eraseCustomer, previewErasure, UnknownCustomer } from './erase.ts';
 
 const CUSTOMER = 'customer_walnut';
 const WHO = { brand_id: 'default', customer_id: CUSTOMER };
@@ -281,31 +283,67 @@ test('nobody is erased while a refund of theirs is under way or owed, and nothin
 });
 
 test('a refund that is begun while its customer is being erased keeps its payment, and the next run takes it', async () => {
-  const paid = [await pay(), await pay()].sort((a, b) => (a.payment_id < b.payment_id ? -1 : 1));
-  const [, second] = paid;
-  let asked: Promise<{ body: AnswerBody }> | undefined;
+  const [first, second] = [await pay(), await pay()].map(({ payment_id }) => payment_id).sort();
+  const done = await ask('agent', '/v1/admin/refunds', { payment_id: first, amount_cents: 1_000 });
   const holder = await world.pool.connect();
+  let asked: { body: AnswerBody };
+  let erasing: Promise<EraseResult>;
   try {
-    // Holds the erasure up at the first, until a refund of the second is there.
+    // Holds it up at the first, whose refund follows its customer.
     await holder.query('BEGIN');
-    await holder.query('SELECT 1 FROM payments WHERE payment_id = $1 FOR NO KEY UPDATE', [
-      paid[0]?.payment_id,
-    ]);
-    const erasing = eraseCustomer(world.pool, WHO, { patience_ms: 0 }).catch((error: unknown) => error);
-    // It waits for who was there before it.
-    assert.ok((await erasing) instanceof EraseHeldUp);
-    await holder.query('COMMIT');
-    asked = ask('agent', '/v1/admin/refunds', { payment_id: second?.payment_id, amount_cents: 6_000 });
-    await asked;
+    await holder.query('SELECT FROM refunds WHERE refund_id = $1 FOR UPDATE', [done.body.refund_id]);
+    erasing = eraseCustomer(world.pool, WHO);
+    for (let begun = 0; begun === 0; ) {
+      begun = (await world.pool.query('SELECT count(*) AS begun FROM erasures')).rows[0].begun;
+    }
+    asked = await ask('agent', '/v1/admin/refunds', { payment_id: second, amount_cents: 6_000 });
   } finally {
+    await holder.query('COMMIT');
     holder.release();
   }
-  const refused = await eraseCustomer(world.pool, WHO);
-  assert.equal(refused.status, 'refused');
-  const refund_id = (await asked)?.body.refund_id;
-  await ask('approver', `/v1/admin/refunds/${refund_id}/reject`, {});
-  assert.deepEqual((await eraseCustomer(world.pool, WHO)).status, 'erased');
+  const left = await erasing;
+  assert.deepEqual(
+    [left.status, left.payments, left.left.map(({ refund_id }) => refund_id)],
+    ['left', 1, [asked.body.refund_id]],
+  );
+  assert.equal((await eraseCustomer(world.pool, WHO)).status, 'refused');
+  await ask('approver', `/v1/admin/refunds/${asked.body.refund_id}/reject`, {});
+  assert.equal((await eraseCustomer(world.pool, WHO)).status, 'erased');
   await assertNothingLeft();
+});
+
+test('whoever has begun before and does not end is waited for, not for ever, and the next run goes on', async () => {
+  const { payment_id } = await pay();
+  const holder = await world.pool.connect();
+  try {
+    await holder.query('BEGIN');
+    await holder.query('SELECT FROM payments WHERE payment_id = $1 FOR KEY SHARE', [payment_id]);
+    await assert.rejects(eraseCustomer(world.pool, WHO, { patience_ms: 50 }), EraseHeldUp);
+  } finally {
+    await holder.query('COMMIT');
+    holder.release();
+  }
+  assert.equal((await eraseCustomer(world.pool, WHO)).status, 'erased');
+  await assertNothingLeft();
+});
+
+test('a role that serves and owns nothing can erase', async () => {
+  await pay();
+  const name = `eraser_${randomBytes(6).toString('hex')}`;
+  await world.pool.query(`CREATE ROLE ${name} LOGIN PASSWORD 'eraser'`);
+  const url = new URL(world.databaseUrl);
+  url.username = name;
+  url.password = 'eraser';
+  const pool = createPool({ connectionString: url.href, max: 3 });
+  try {
+    await letServe(world.pool, name);
+    assert.equal((await eraseCustomer(pool, WHO)).status, 'erased');
+    await assertNothingLeft();
+  } finally {
+    await pool.end();
+    await world.pool.query(`DROP OWNED BY ${name}`);
+    await world.pool.query(`DROP ROLE ${name}`);
+  }
 });
 
 test('a payment that somebody was bringing in when its customer was erased is erased too', async () => {
