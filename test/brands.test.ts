@@ -165,13 +165,18 @@ test('nothing of a brand is shown to another, by any operation and any name, and
 
 test('the same where the database’s own lock is off: the queries name the brand', async () => {
   await using world = await start();
-  const { rows } = await world.pool.query<{ name: string }>(
+  await unlock(world);
+  await assertApart(world);
+});
+
+/** Takes the database's own lock off every table that has one. */
+async function unlock({ pool }: IssuingWorld): Promise<void> {
+  const { rows } = await pool.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity`,
   );
   assert.ok(rows.length >= 8);
-  for (const { name } of rows) await world.pool.query(`ALTER TABLE ${name} DISABLE ROW LEVEL SECURITY`);
-  await assertApart(world);
-});
+  for (const { name } of rows) await pool.query(`ALTER TABLE ${name} DISABLE ROW LEVEL SECURITY`);
+}
 
 /** Makes every condition on the brand one that is always true. */
 function forgetBrands(context: TestContext): () => number {
@@ -196,4 +201,11 @@ test('the same where every query forgets the brand: the database’s own lock ho
   await using world = await start();
   await assertApart(world);
   assert.ok(forgotten() > 50, String(forgotten()));
+});
+
+test('with neither of the two, a brand is shown to another: what holds above is the locks', async (context) => {
+  forgetBrands(context);
+  await using world = await start();
+  await unlock(world);
+  await assert.rejects(assertApart(world), { code: 'ERR_ASSERTION', message: / shows |: 200 / });
 });
