@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { PEOPLE } from '../local/issuer/people.ts';
 import { API_SCOPES } from '../local/issuer/scopes.ts';
+import { DEFAULT_ROLES } from '../service/src/access/roles.ts';
+import { SCOPES } from '../service/src/access/scopes.ts';
 import { READ_EVENTS } from '../service/src/audit/record.ts';
 import { type Answered, assertDeclared } from './support/declared.ts';
 import { makePayment } from './support/make.ts';
@@ -196,6 +198,18 @@ test('a service with exactly one scope that opens an operation is let in', async
       else assert.ok(status >= 200 && status < 300, `${operation.id} with ${scopes}: ${status} ${text}`);
     }
   }
+});
+
+test('whom a laptop signs in may do what their role is said to open in docs/access.md, neither more nor less', () => {
+  const roles: Record<string, readonly string[]> = DEFAULT_ROLES;
+  for (const { id, scopes } of PEOPLE) {
+    const enforced = scopes.filter((scope) => Object.hasOwn(SCOPES, scope));
+    assert.deepEqual(enforced.toSorted(), [...(roles[id] ?? [])].sort(), id);
+  }
+  assert.deepEqual(
+    Object.keys(roles).filter((role) => !PEOPLE.some(({ id }) => id === role)),
+    [],
+  );
 });
 
 for (const { id: person, scopes: granted } of PEOPLE) {
