@@ -10,6 +10,7 @@ import { createTokens } from './access/tokens.ts';
 import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
 import { auditReads } from './audit/reads.ts';
 import { auditRoutes } from './audit/routes.ts';
+import { customerName } from './customers/customers.ts';
 import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
@@ -102,7 +103,13 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     cookie: signIn.cookies.session,
     origin: new URL(signIn.public_url).origin,
   };
-  guardOperations(app, { ...deps, failures, browsers, tokens: createTokens(deps.issuer) });
+  guardOperations(app, {
+    ...deps,
+    failures,
+    browsers,
+    tokens: createTokens(deps.issuer),
+    nameCustomer: (brandId, customerId) => customerName(deps.pool, brandId, customerId),
+  });
   auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
   await describeOperations(app);
 

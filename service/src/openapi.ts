@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { connectIssuer } from './access/issuer.ts';
+import { describeAccess } from './access/matrix.ts';
 import { DEFAULT_ROLES } from './access/roles.ts';
 import { buildApp } from './app.ts';
 import { createPool } from './database/pool.ts';
@@ -53,4 +54,8 @@ export async function openApiDocument(): Promise<string> {
   return document;
 }
 
-if (import.meta.main) writeFileSync(new URL('../../openapi.json', import.meta.url), await openApiDocument());
+if (import.meta.main) {
+  const document = await openApiDocument();
+  writeFileSync(new URL('../../openapi.json', import.meta.url), document);
+  writeFileSync(new URL('../../docs/access.md', import.meta.url), describeAccess(document));
+}

@@ -31,6 +31,8 @@ export interface GuardDeps {
   /** What people may do, by what the issuer says that they are. */
   roles: Roles;
   defaultBrand: string;
+  /** What a customer who acts for themselves is recorded as. */
+  nameCustomer: (brandId: string, customerId: string) => Promise<string>;
   /** People who are signed in with a browser, where they can be. */
   browsers?: BrowserAccess | undefined;
 }
@@ -52,7 +54,7 @@ export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME
  */
 export function guardOperations(
   app: FastifyInstance,
-  { tokens, failures, roles, defaultBrand, browsers }: GuardDeps,
+  { tokens, failures, roles, defaultBrand, nameCustomer, browsers }: GuardDeps,
 ): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', ({ schema, method, url }) => {
@@ -78,12 +80,15 @@ export function guardOperations(
     }
     const brand = brandOf(request.raw, facts.brand, defaultBrand);
     // Only staff and services choose: the same customer's name in another brand is another customer.
-    if (isPerson && !isStaff(scopes) && brand.brand_id !== (facts.brand ?? defaultBrand)) {
+    const isCustomer = isPerson && !isStaff(scopes);
+    if (isCustomer && brand.brand_id !== (facts.brand ?? defaultBrand)) {
       throw new ServiceError('forbidden');
     }
+    const name = facts.sub ?? facts.client_id;
     request.principal = {
       actor_type: isPerson ? 'user' : 'service',
-      actor_id: facts.sub ?? facts.client_id,
+      actor_id: isCustomer ? await nameCustomer(brand.brand_id, name) : name,
+      person_id: isPerson ? name : undefined,
       client_id: facts.client_id,
       scopes,
       signed_in_at_ms: session?.signed_in_at.getTime() ?? facts.signed_in_at_ms,

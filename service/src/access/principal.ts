@@ -6,6 +6,8 @@ import type { LiveSession } from './sessions/sessions.ts';
 export interface Principal extends Actor {
   /** A person who signed in, or another service. */
   actor_type: 'user' | 'service';
+  /** As the issuer calls a person; `actor_id` of somebody who acts for themselves is their customer's name, which is what is recorded. */
+  person_id: string | undefined;
   client_id: string;
   scopes: ReadonlySet<string>;
   /** The session by which it is known, where a browser is calling. */
@@ -19,5 +21,5 @@ export interface Principal extends Actor {
 }
 
 /** The only customer whose money a caller may move: a person without the scope of staff moves their own. Undefined: anybody's. */
-export const customerOf = ({ actor_type, actor_id, scopes }: Principal, staff: Scope): string | undefined =>
-  actor_type === 'user' && !grants(scopes, staff) ? actor_id : undefined;
+export const customerOf = ({ person_id, scopes }: Principal, staff: Scope): string | undefined =>
+  grants(scopes, staff) ? undefined : person_id;

@@ -7,7 +7,7 @@ export const SCOPES = {
   'admin:disputes.read': 'See disputes.',
   'admin:webhooks': 'Have Stripe asked again about an event.',
   'admin:audit.read': 'See and export who did what.',
-  'read:payments': 'See a payment by its id; a customer: their own.',
+  'read:payments': 'For customers: see a payment of their own by its id. It opens nothing to a service.',
   'write:refunds': 'Refund a payment by its id; a customer: their own.',
 } as const;
 

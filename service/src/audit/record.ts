@@ -53,7 +53,7 @@ export interface AuditEntry extends Actor {
   brand_id: string;
   /** What happened, as `entity.verb`, e.g. `refund.imported`. */
   event_type: string;
-  entity_type: 'payment' | 'refund' | 'dispute' | 'stripe_event';
+  entity_type: 'payment' | 'refund' | 'dispute' | 'stripe_event' | 'customer';
   entity_id: string;
   /** Absent where no caller did it. */
   origin?: Origin;

@@ -1,7 +1,8 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
-import type { Connections } from '../database/pool.ts';
+import { customerName } from '../customers/customers.ts';
+import type { Connections, Queryable } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';
 import { toMoment } from '../http/moments.ts';
@@ -28,7 +29,11 @@ const filterParameters = {
   actor_id: Type.Optional(Identifier('Who did it, as the issuer of tokens calls them.')),
   event_type: Type.Optional(Identifier('What was done, e.g. `refund.approved`.')),
   entity_type: Type.Optional(Identifier('To what kind of thing, e.g. `refund`.')),
-  entity_id: Type.Optional(Identifier('To which.')),
+  entity_id: Type.Optional(
+    Identifier(
+      'To which. Of a customer (`entity_type=customer`) the id, or the name under which the log has them.',
+    ),
+  ),
   request_id: Type.Optional(Identifier('In which request: its `X-Request-Id`.')),
   occurred_at_gte: Type.Optional(Moment('Done at this moment or later.')),
   occurred_at_lt: Type.Optional(Moment('Done before this moment.')),
@@ -62,7 +67,13 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
           { request, reply, cursors },
           { operation: 'listAudit', brand_id, filters },
           { limit, cursor },
-          (at) => listAudit(pool.ofBrand(brand_id), brand_id, withMoments(filters), at),
+          async (at) =>
+            listAudit(
+              pool.ofBrand(brand_id),
+              brand_id,
+              await byName(pool, brand_id, withMoments(filters)),
+              at,
+            ),
           (entry) => String(entry.audit_id),
         );
         return { entries };
@@ -101,7 +112,8 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
         },
       },
       async (request, reply) => {
-        const filters = withMoments(request.query);
+        const { brand_id } = principalOf(request);
+        const filters = await byName(pool, brand_id, withMoments(request.query));
         if (exports >= EXPORTS_MAX) {
           throw new ServiceError('rate_limited', {
             message: 'Two exports are under way here: try again when one of them has ended.',
@@ -109,7 +121,6 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
           });
         }
         exports += 1;
-        const { brand_id } = principalOf(request);
         const lines = exportAudit(pool.ofBrand(brand_id), brand_id, filters);
         try {
           // What fails before the first line is an answer of its own.
@@ -153,6 +164,14 @@ async function* startWith<T>(
     onRead();
     yield part;
   }
+}
+
+/** A customer is not in the log by id, but by the name that is made from it. */
+async function byName(db: Queryable, brandId: string, filters: AuditFilters): Promise<AuditFilters> {
+  const { entity_type, entity_id } = filters;
+  if (entity_type !== 'customer' || entity_id === undefined || entity_id.startsWith('erased_'))
+    return filters;
+  return { ...filters, entity_id: await customerName(db, brandId, entity_id) };
 }
 
 function withMoments({

@@ -3,7 +3,12 @@ import { seen } from './brand.ts';
 import type { Pool } from './pool.ts';
 
 /** What only one process at a time does. The numbers are arbitrary, and this project's only ones beside the migrations'. */
-const LOCKS = { backfill: 7_243_392_746, reconcile: 7_243_392_747, seal: 7_243_392_749 } as const;
+const LOCKS = {
+  backfill: 7_243_392_746,
+  reconcile: 7_243_392_747,
+  seal: 7_243_392_749,
+  erase: 7_243_392_750,
+} as const;
 
 /**
  * Does what nobody else may be doing on this database, and answers `taken` if somebody is. The lock lives and dies with

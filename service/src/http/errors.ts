@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { challenge } from '../access/bearer.ts';
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { type ErrorName, errorBody, ServiceError } from '../errors.ts';
 import { afterAnswers, HEADERS_MAX_BYTES } from './connections.ts';
@@ -58,7 +59,13 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
   const known = toServiceError(error, request);
   if (known.status >= 500) request.log.error({ err: known.cause ?? error }, known.message);
   // Also where a request failed before any hook could set it.
-  reply.headers({ 'x-request-id': request.id, ...SECURITY_HEADERS, ...known.headers });
+  reply.headers({
+    'x-request-id': request.id,
+    ...SECURITY_HEADERS,
+    // RFC 9110 (15.5.2) and RFC 6750 (3); whoever knows more says more.
+    ...(known.status === 401 || known.status === 403 ? challenge() : {}),
+    ...known.headers,
+  });
   return reply.code(known.status).type('application/json').send(errorBody(known));
 }
 

@@ -182,7 +182,7 @@ test('for any payments and any filters the list is what filtering and sorting th
         );
       assert.deepEqual(
         await list({ ...filters, limit }, { 'x-brand-id': 'drawn' }),
-        wanted.map(({ brand_id: _, observed_at: __, stripe_charge_id, ...row }) => ({
+        wanted.map(({ brand_id: _, observed_at: __, erased_at: ___, stripe_charge_id, ...row }) => ({
           ...row,
           charge_id: stripe_charge_id,
           refundable_cents: refundableCents(row),

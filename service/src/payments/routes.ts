@@ -115,5 +115,5 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
 /** Staff and services see the brand's payments; a person's own app sees that person's. */
 function maySee(principal: Principal, payment: Payment): boolean {
   if (grants(principal.scopes, 'admin:payments.read')) return true;
-  return principal.actor_type === 'user' && payment.customer_id === principal.actor_id;
+  return payment.customer_id === principal.person_id;
 }

@@ -77,6 +77,7 @@ function person(actor_id: string, idempotency_key?: string): Caller {
     principal: {
       actor_type: 'user',
       actor_id,
+      person_id: actor_id,
       client_id: 'console',
       scopes: new Set(['admin:refunds']),
       brand_id: 'default',

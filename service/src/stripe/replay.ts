@@ -8,6 +8,8 @@ import * as queries from './queries.ts';
 /** Who asks for it. */
 export interface Replayer extends Actor {
   brand_id: string;
+  /** Sees events of this brand's objects only, and none that is of no brand yet. */
+  bound: boolean;
   origin: Origin;
 }
 
@@ -26,13 +28,14 @@ export interface Replay {
  * A worker may be at the same event: whoever comes second finds nothing new to say.
  *
  * @param id ours (`event_…`) or Stripe's (`evt_…`)
- * @returns what has become of it; undefined where it is not stored. `http_status` 500: it could not be processed.
+ * @returns what has become of it; undefined where it is not stored, or not for this caller to see. `http_status` 500: it could not be processed.
  * @throws ServiceError where Stripe does not answer, and what the database throws
  */
 export async function replayEvent(deps: InboxDeps, id: string, by: Replayer): Promise<Replay | undefined> {
   const { pool } = deps;
   const event = await queries.findEventByAnyId(pool, id);
   if (event === undefined) return undefined;
+  if (by.bound && (await queries.findBrandOf(pool, event)) !== by.brand_id) return undefined;
   await recordAudit(pool, {
     actor_type: by.actor_type,
     actor_id: by.actor_id,
