@@ -4,10 +4,16 @@ import { API_SCOPES } from '../../local/issuer/scopes.ts';
 import { READ_EVENTS } from '../../service/src/audit/record.ts';
 import { type Answered, assertDeclared } from '../support/declared.ts';
 import { DOCUMENT, type Operation, operationsOf } from '../support/operations.ts';
-import { digestBooks, namesOf, startTwoBrands, type TwoBrands } from '../support/two-brands.ts';
+import {
+  type BrandWorld,
+  digestBooks,
+  namesOf,
+  startTwoBrands,
+  type TwoBrands,
+} from '../support/two-brands.ts';
 import { asCurl, type FuzzRequest, requestTo } from './request.ts';
 import { createSender, type Sender } from './send.ts';
-import { type Known, knownOf } from './values.ts';
+import { type Charges, knownOf } from './values.ts';
 
 export interface FuzzOptions {
   requests: number;
@@ -39,7 +45,7 @@ interface Token {
 
 interface World extends TwoBrands {
   tokens: Record<string, Token>;
-  known: Known;
+  charges: Charges;
   sender: Sender;
   /** What must never come back. */
   secrets: string[];
@@ -48,7 +54,7 @@ interface World extends TwoBrands {
 /** How many requests are sent before the books are looked at again. */
 const ROUND = 250;
 /** Each payment is of $1,000, so that most refunds find something left. */
-const PAYMENTS_PER_BRAND = 12;
+const PAYMENTS_PER_BRAND = 6;
 
 /**
  * Sends requests to every operation, with every kind of token, in which anything may be wrong, and holds each answer to what is
@@ -66,6 +72,9 @@ export async function fuzz({ requests, seed, onProgress = () => {} }: FuzzOption
 
   for (let round = 0; durations.length < requests; round += 1) {
     const mayChange = round % 2 === 0;
+    if (mayChange) {
+      for (const brand of [world.one, world.other]) await replenish(brand, world.charges);
+    }
     const foreign = new Map([
       ['default', new Set(await namesOf(world.pool, 'second'))],
       ['second', new Set(await namesOf(world.pool, 'default'))],
@@ -115,23 +124,22 @@ function tokenOf({ tokens }: World, { token }: FuzzRequest): Token {
   return found;
 }
 
+/** A payment of which all is left, and refunds with which something can still be done, in the place of the oldest ones. */
+async function replenish(brand: BrandWorld, { payment_ids, charge_ids, refund_ids }: Charges): Promise<void> {
+  const paid = await brand.pay();
+  payment_ids.push(paid.payment_id);
+  charge_ids.push(paid.charge_id);
+  refund_ids.push(await brand.awaiting(), await brand.bounced());
+  for (const ids of [payment_ids, charge_ids]) ids.splice(0, ids.length - 2 * PAYMENTS_PER_BRAND);
+  refund_ids.splice(0, refund_ids.length - 4 * PAYMENTS_PER_BRAND);
+}
+
 async function startWorld(stack: AsyncDisposableStack): Promise<World> {
   const world = stack.use(await startTwoBrands());
   const { one, other, issuer } = world;
-  const charges = {
-    payment_ids: [] as string[],
-    charge_ids: [] as string[],
-    refund_ids: [] as string[],
-    cursors: [] as string[],
-  };
+  const charges: Charges = { payment_ids: [], charge_ids: [], refund_ids: [], cursors: [] };
   for (const brand of [one, other]) {
-    for (let count = 0; count < PAYMENTS_PER_BRAND; count += 1) {
-      const paid = await brand.pay();
-      charges.payment_ids.push(paid.payment_id);
-      charges.charge_ids.push(paid.charge_id);
-    }
-    for (let count = 0; count < 3; count += 1)
-      charges.refund_ids.push(await brand.awaiting(), await brand.bounced());
+    for (let count = 0; count < PAYMENTS_PER_BRAND; count += 1) await replenish(brand, charges);
     const page = await fetch(`${world.url}/v1/admin/refunds?limit=1`, {
       headers: { authorization: `Bearer ${brand.token}` },
     });
@@ -186,7 +194,7 @@ async function startWorld(stack: AsyncDisposableStack): Promise<World> {
     auditor: bearer(minted.auditor, 'second', false),
   };
   const secrets = [...Object.values(minted), 'lph_at_madeupmadeupmadeupmadeup'];
-  return { ...world, tokens, sender, secrets, known: knownOf([one, other], charges) };
+  return { ...world, tokens, sender, secrets, charges };
 }
 
 /** Whoever may change something, everything; else what only reads with any token, and the rest with tokens that open nothing. */
@@ -194,7 +202,7 @@ function anyRequest(world: World, operations: Operation[], mayChange: boolean): 
   const all = Object.keys(world.tokens);
   const powerless = all.filter((kind) => world.tokens[kind]?.changes === false);
   const powerful = all.filter((kind) => world.tokens[kind]?.changes === true);
-  const { known } = world;
+  const known = knownOf([world.one, world.other], world.charges);
   const arbitraries = operations
     .filter(({ scopes, method }) => mayChange || method === 'get' || scopes.length > 0)
     .flatMap((operation) => {
