@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Caller, type IssuingWorld, startIssuing } from '../../../test/support/issuing.ts';
 import { makePayment } from '../../../test/support/make.ts';
+import { customerName } from '../customers/customers.ts';
 import { withTransaction } from '../database/pool.ts';
 import { observePayment } from '../payments/observe.ts';
 import { changedFrom } from './record.ts';
@@ -144,12 +145,12 @@ test('a payment tells what it was before as far as that has changed, also whose 
   const [imported, updated] = await changesOf(payment.payment_id);
   assert.equal(imported?.details.before, null);
   assert.deepEqual(updated?.details.before, {
-    customer_id: 'customer_before',
+    customer: await customerName(world.pool, 'default', 'customer_before'),
     captured_cents: payment.captured_cents,
   });
   assert.deepEqual(
-    [updated?.details.cause, updated?.details.customer_id, updated?.details.captured_cents],
-    ['evt_1', 'customer_after', 4_000],
+    [updated?.details.cause, updated?.details.customer, updated?.details.captured_cents],
+    ['evt_1', await customerName(world.pool, 'default', 'customer_after'), 4_000],
   );
 });
 
