@@ -200,7 +200,7 @@ async function erasePayment(
       event_type: 'payment.erased',
       entity_type: 'payment',
       entity_id: paymentId,
-      details: { cause: 'erase', customer_id: pseudonym, ...erased },
+      details: { cause: 'erase', customer: pseudonym, ...erased },
     });
     return erased;
   });

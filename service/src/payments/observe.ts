@@ -1,6 +1,6 @@
 import { raiseAnomaly, resolveAnomalies } from '../audit/anomalies.ts';
 import { changedFrom, recordAudit, STRIPE } from '../audit/record.ts';
-import { findPseudonym } from '../customers/customers.ts';
+import { customerName, findPseudonym } from '../customers/customers.ts';
 import type { Transaction } from '../database/pool.ts';
 import { appendEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
@@ -172,6 +172,9 @@ async function announce(
   eventType: 'payment.imported' | 'payment.updated',
   cause: string,
 ): Promise<void> {
+  const moved = before !== undefined && nameable(before) !== nameable(payment);
+  const customer = before === undefined || moved ? await nameOf(tx, payment) : undefined;
+  const customerBefore = moved ? await nameOf(tx, before) : undefined;
   await recordAudit(tx, {
     ...STRIPE,
     brand_id: payment.brand_id,
@@ -180,9 +183,11 @@ async function announce(
     entity_id: payment.payment_id,
     details: {
       cause,
-      before: before === undefined ? null : changedFrom(audited(before), audited(payment)),
-      ...(before === undefined ? {} : { changed_ids: changedIds(before, payment) }),
-      ...audited(payment),
+      before:
+        before === undefined
+          ? null
+          : changedFrom(audited(before, customerBefore), audited(payment, customer)),
+      ...audited(payment, customer),
     },
   });
   await appendEvent(tx, {
@@ -194,6 +199,12 @@ async function announce(
   });
 }
 
+const nameable = ({ brand_id, customer_id }: Payment) => `${brand_id} ${customer_id}`;
+
+/** A payment's customer, as the audit log has them. */
+const nameOf = async (tx: Transaction, { brand_id, customer_id, erased_at }: Payment): Promise<string> =>
+  erased_at === null ? await customerName(tx, brand_id, customer_id) : customer_id;
+
 const stateOf = (payment: Payment) => ({
   status: payment.status,
   amount_cents: payment.amount_cents,
@@ -203,14 +214,14 @@ const stateOf = (payment: Payment) => ({
   refunded_cents: payment.refunded_cents,
 });
 
-/** What the audit log tells. Nothing is ever taken out of that, so of whose it is only that this has changed. */
-const audited = (payment: Payment) => ({
+/**
+ * What the audit log tells: also whose it is, which the provider may correct. Nothing is ever taken out of that, so the customer is
+ * there by name, orders and subscriptions are not.
+ */
+const audited = (payment: Payment, customer: string | undefined) => ({
   ...stateOf(payment),
   brand_id: payment.brand_id,
+  ...(customer === undefined ? {} : { customer }),
   stripe_payment_intent_id: payment.stripe_payment_intent_id,
   stripe_charge_id: payment.stripe_charge_id,
 });
-
-const PERSONAL = ['customer_id', 'order_id', 'subscription_id'] as const;
-const changedIds = (before: Payment, after: Payment) =>
-  PERSONAL.filter((name) => before[name] !== after[name]);
