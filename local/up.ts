@@ -75,7 +75,8 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
   const env = {
     PORT: String(port),
     HOST,
-    DATABASE_URL: postgres.url,
+    DATABASE_URL: postgres.serving_url,
+    DATABASE_MIGRATION_URL: postgres.url,
     STRIPE_API_KEY: secrets.stripe_api_key,
     STRIPE_API_BASE: stripe.url,
     // The stand-in takes as much as it can.
@@ -85,6 +86,10 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
     OAUTH_CLIENT_ID: 'payments-service',
     OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
     OAUTH_AUDIENCE: API_AUDIENCE,
+    OAUTH_ROLES_CLAIM: 'roles',
+    PUBLIC_URL: serviceUrl,
+    CONSOLE_CLIENT_ID: 'console',
+    CONSOLE_CLIENT_SECRET: issuer.clients.console,
     APPROVAL_LIMITS,
   };
   const logFile = folder.of('service.log');

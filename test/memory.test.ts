@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { startIssuer } from '../local/issuer/start.ts';
 import { openSample } from '../local/sample/sample.ts';
@@ -8,6 +6,7 @@ import { startStripe } from '../local/stripe/server.ts';
 import { TEST_KEY } from '../local/stripe/testing.ts';
 import { until } from '../service/src/stripe/test-world.ts';
 import { createTestDatabase, execute } from './support/database.ts';
+import { residentMemory } from './support/memory.ts';
 import { runProgram } from './support/program.ts';
 import { Service, settingsOf } from './support/service.ts';
 
@@ -15,24 +14,6 @@ const LIMIT_MB = 200;
 const CALLS = 10_000;
 const AT_ONCE = 20;
 const SECRET = 'whsec_of_the_memory_test';
-
-/** What a process holds in memory, and the most that it ever held where the system tells that; undefined where nobody tells. */
-function residentMemory(pid: number): { now: number; peak: number } | undefined {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const read = (name: string) =>
-      Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
-    return { now: read('VmRSS'), peak: read('VmHWM') };
-  } catch {
-    // Not Linux.
-  }
-  try {
-    const now = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024;
-    return { now, peak: now };
-  } catch {
-    return undefined;
-  }
-}
 
 test(`the service holds less than ${LIMIT_MB} MB after the sample has come in and ${CALLS} lists have gone out`, async (t) => {
   if (residentMemory(process.pid) === undefined) {

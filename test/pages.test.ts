@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { PageKey } from '../service/src/database/page.ts';
-import { createPool, type Pool, type Queryable } from '../service/src/database/pool.ts';
+import { type Connections, createPool, type Queryable } from '../service/src/database/pool.ts';
 import { listRefunds, type RefundFilters } from '../service/src/refunds/list.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
@@ -12,7 +12,7 @@ const BUSY = 'cus_busy';
 const LIMIT = 20;
 
 let database: TestDatabase;
-let pool: Pool;
+let pool: Connections;
 
 before(async () => {
   database = await createTestDatabase();

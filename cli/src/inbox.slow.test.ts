@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { type Connections, createPool } from '../../service/src/database/pool.ts';
 import { receiveEvent } from '../../service/src/stripe/inbox.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { runProgram } from '../../test/support/program.ts';
 import { age } from './inbox.ts';
 
 let database: TestDatabase;
-let pool: Pool;
+let pool: Connections;
 before(async () => {
   database = await createTestDatabase();
   pool = createPool({ connectionString: database.url, max: 2 });

@@ -6,6 +6,7 @@ import { BackfillRunning } from '../../service/src/stripe/backfill.ts';
 import { explainStripe } from '../../service/src/stripe/client.ts';
 import { ReconcileRunning } from '../../service/src/stripe/reconcile/reconcile.ts';
 import { addBackfillCommand } from './backfill.ts';
+import { addEraseCommand } from './erase.ts';
 import { addInboxCommand } from './inbox.ts';
 import { addReconcileCommand } from './reconcile.ts';
 import { STRIPE_EXIT_CODES } from './stripe.ts';
@@ -21,6 +22,7 @@ addBackfillCommand(program);
 addReconcileCommand(program);
 addInboxCommand(program);
 addVerifyCommand(program);
+addEraseCommand(program);
 
 /** What went wrong in a sentence, and the exit code for it. */
 function explain(error: unknown): [sentence: string, exitCode: number] {

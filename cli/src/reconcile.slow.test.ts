@@ -5,7 +5,7 @@ import { deleteObject } from '../../local/stripe/control.ts';
 import { createPaymentIntent } from '../../local/stripe/resources/payment_intents.ts';
 import { createRefund } from '../../local/stripe/resources/refunds.ts';
 import { type StripeStandIn, startStripe } from '../../local/stripe/server.ts';
-import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { type Connections, createPool } from '../../service/src/database/pool.ts';
 import { assertBooksBalance } from '../../test/support/books.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { Program, runProgram } from '../../test/support/program.ts';
@@ -30,7 +30,7 @@ before(async () => {
 after(() => standIn.close());
 
 let database: TestDatabase;
-let pool: Pool;
+let pool: Connections;
 beforeEach(async () => {
   database = await createTestDatabase();
   pool = createPool({ connectionString: database.url, max: 2 });

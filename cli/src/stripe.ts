@@ -9,7 +9,7 @@ const CONNECTIONS = 12;
 
 /** For the help of such commands. */
 export const STRIPE_SETTINGS =
-  'Settings: DATABASE_URL, STRIPE_API_KEY, STRIPE_API_BASE, STRIPE_BACKGROUND_REQUESTS_PER_SECOND, DEFAULT_BRAND. The database is brought to this version first.';
+  'Settings: DATABASE_URL, DATABASE_MIGRATION_URL, STRIPE_API_KEY, STRIPE_API_BASE, STRIPE_BACKGROUND_REQUESTS_PER_SECOND, DEFAULT_BRAND. The database is brought to this version first.';
 export const STRIPE_EXIT_CODES =
   'Exit codes: 0 done · 1 failed · 2 called wrongly, or a setting is missing or wrong · 130 stopped, to be gone on with';
 
@@ -32,7 +32,7 @@ export async function withStripe<T>(
       applicationName: `payments ${name}`,
     });
     try {
-      await migrate(config.database_url);
+      await migrate(config.database_migration_url, config.database_url);
       const stripe = createStripe({
         api_key: config.stripe_api_key,
         api_base: config.stripe_api_base,

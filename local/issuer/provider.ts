@@ -38,6 +38,12 @@ const apiResource: ResourceServer = {
   accessTokenTTL: ACCESS_TOKEN_TTL_s,
 };
 
+/** When the person has signed in, in seconds since 1970; a token that is made without a conversation is made for somebody who is there. */
+function signedInAt(ctx: KoaContextWithOIDC | undefined): number {
+  const { AuthorizationCode: code, RefreshToken: refresh } = ctx?.oidc?.entities ?? {};
+  return code?.authTime ?? refresh?.authTime ?? Math.floor(Date.now() / 1_000);
+}
+
 function html(ctx: KoaContextWithOIDC, body: string): void {
   ctx.type = 'html';
   ctx.set('content-security-policy', CONTENT_SECURITY_POLICY);
@@ -92,9 +98,13 @@ export function createProvider(issuer: string, adapter: AdapterFactory, secrets:
       if (grant?.accountId === person.id) return grant;
       return await provider.Grant.find(await grantTo(person, client.clientId));
     },
-    async extraTokenClaims(_ctx, token) {
+    async extraTokenClaims(ctx, token) {
       const brand = brands.get(token);
       return {
+        // RFC 9068, section 2.2.3.1.
+        ...(token.kind === 'AccessToken' ? { roles: [token.accountId] } : {}),
+        // RFC 9470, section 6.2.
+        ...(token.kind === 'AccessToken' ? { auth_time: signedInAt(ctx) } : {}),
         // RFC 9068, section 2.2: where no person is involved, the subject is the client.
         ...(token.kind === 'ClientCredentials' ? { sub: token.clientId } : {}),
         ...(brand === undefined ? {} : { brand }),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -16,6 +16,7 @@ import { identify } from './processes.ts';
 
 const HOST = '127.0.0.1';
 const NAME = 'payments';
+const SERVING = 'payments_serving';
 const START_TIMEOUT_ms = 60_000;
 const POLL_ms = 10;
 const ATTEMPTS = 5;
@@ -38,6 +39,8 @@ export interface PostgresOptions {
 export interface Postgres {
   /** Of the database `payments`, whose owner is a superuser of this server; holds the password. */
   url: string;
+  /** The same database, as a role that owns nothing: as whom the service serves. */
+  serving_url: string;
   port: number;
   /** Where its files really are: `dataDirectory`, or a temporary folder where that cannot be entered by its account. */
   directory: string;
@@ -220,12 +223,16 @@ async function launch(
   }
 }
 
-async function createDatabaseOnce(url: string): Promise<void> {
+async function createDatabaseOnce(url: string, servingPassword: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [NAME]);
     if (rowCount === 0) await client.query(`CREATE DATABASE ${NAME}`);
+    const roles = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [SERVING]);
+    if (roles.rowCount === 0) {
+      await client.query(`CREATE ROLE ${SERVING} LOGIN PASSWORD ${pg.escapeLiteral(servingPassword)}`);
+    }
   } finally {
     await client.end();
   }
@@ -308,8 +315,10 @@ export async function startPostgres({
       await writeFile(portFile, String(port));
       await chmod(portFile, 0o644);
       const base = `postgres://${NAME}:${password}@${HOST}:${port}`;
-      await createDatabaseOnce(`${base}/postgres`);
-      return { url: `${base}/${NAME}`, port, directory, stop };
+      const servingPassword = createHmac('sha256', password).update(SERVING).digest('base64url');
+      await createDatabaseOnce(`${base}/postgres`, servingPassword);
+      const serving_url = `postgres://${SERVING}:${servingPassword}@${HOST}:${port}/${NAME}`;
+      return { url: `${base}/${NAME}`, serving_url, port, directory, stop };
     } catch (error) {
       await stop();
       throw error;

@@ -15,10 +15,13 @@ function keyOf(header: string | undefined): string | undefined {
   return undefined;
 }
 
-/** The 401 for a request without the API key, or with another one; undefined where the key is right. */
-export function authenticate(apiKey: string, header: string | undefined): StripeFailure | undefined {
+/** The 401 for a request without an API key, or with another one than those that are good; undefined where it is one of them. */
+export function authenticate(
+  apiKeys: ReadonlySet<string>,
+  header: string | undefined,
+): StripeFailure | undefined {
   const key = keyOf(header);
-  if (key !== undefined && sameText(key, apiKey)) return undefined;
+  if (key !== undefined && [...apiKeys].some((known) => sameText(key, known))) return undefined;
   const headers = { 'www-authenticate': 'Basic realm="Stripe"' };
   if (key === undefined || key === '')
     return new StripeFailure(

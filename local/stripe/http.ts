@@ -31,7 +31,7 @@ const isKept = (answer: Answer): answer is { status: number; failure: StripeFail
 export type HttpDeps = {
   world: World;
   faults: Faults;
-  apiKey: string;
+  apiKeys: ReadonlySet<string>;
   /** Requests per second, real time, above which the answer is 429; undefined: no limit. */
   rate_limit_per_s: number | undefined;
   /** Called after each request that may have made events or due actions. */
@@ -105,7 +105,7 @@ export function createHttp(deps: HttpDeps): Http {
     reply.header('request-id', request.id);
     const version = request.headers['stripe-version'];
     reply.header('stripe-version', typeof version === 'string' ? version : API_VERSION);
-    const failure = authenticate(deps.apiKey, request.headers.authorization);
+    const failure = authenticate(deps.apiKeys, request.headers.authorization);
     if (failure !== undefined) throw failure;
     if (request.url.startsWith('/_control/')) return;
     const path = request.url.split('?')[0] ?? request.url;

@@ -35,6 +35,8 @@ export type StripeStandIn = {
   world: World;
   faults: Faults;
   deliverer: Deliverer;
+  /** The API keys that are good: while one is rolled, the old one and the new one. */
+  apiKeys: Set<string>;
   /** Requests per route since the start, e.g. `{'POST /v1/refunds' → 12}`. */
   calls: Map<string, number>;
   /** How many requests are under way that may still change something; those with an idempotency key, as the SDK's are. */
@@ -59,10 +61,11 @@ export async function startStripe(options: StripeStandInOptions): Promise<Stripe
   for (const rule of options.webhookFaults ?? []) faults.addWebhook(rule);
   const deliverer = createDeliverer(world, faults, options.webhooks);
 
+  const apiKeys = new Set([options.apiKey]);
   const http = createHttp({
     world,
     faults,
-    apiKey: options.apiKey,
+    apiKeys,
     rate_limit_per_s: options.rate_limit_per_s,
     afterEffect: () => catchUp(world),
   });
@@ -88,6 +91,7 @@ export async function startStripe(options: StripeStandInOptions): Promise<Stripe
     world,
     faults,
     deliverer,
+    apiKeys,
     calls: http.calls,
     underWay: http.underWay,
     close: async () => {

@@ -1,23 +1,34 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Registry } from 'prom-client';
 import type Stripe from 'stripe';
+import { limitFailures } from './access/failures.ts';
 import { guardOperations } from './access/guard.ts';
-import type { Issuer } from './access/introspection.ts';
+import type { Issuer } from './access/issuer.ts';
+import type { Roles } from './access/roles.ts';
+import { readCookies, type SignInDeps, signInRoutes } from './access/sessions/routes.ts';
 import { createTokens } from './access/tokens.ts';
-import type { Pool } from './database/pool.ts';
+import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
+import { auditReads } from './audit/reads.ts';
+import { auditRoutes } from './audit/routes.ts';
+import { customerName } from './customers/customers.ts';
+import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
 import type { Probe } from './health/probes.ts';
 import { serveHealth } from './health/routes.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
+import { type ConnectionLimits, connectionOptions, guardConnections } from './http/connections.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
-import { limitRates } from './http/limits.ts';
-import { describeOperations, serveReference } from './http/openapi.ts';
+import { type Limits, limitRates } from './http/limits.ts';
+import { describeOperations } from './http/openapi.ts';
 import { collectMethods, refuseOtherMethods } from './http/operations.ts';
 import { readQueryStrictly } from './http/query.ts';
+import { serveReference } from './http/reference.ts';
 import { requestIdOf, traceRequests } from './http/requests.ts';
+import { type BrowserOptions, instructBrowsers } from './http/security-headers.ts';
 import { paymentRoutes } from './payments/routes.ts';
+import { countRates, type SharedCounts } from './rates/rates.ts';
 import { refundCommands } from './refunds/commands.ts';
 import type { ApprovalLimits } from './refunds/limits.ts';
 import type { RefundProvider } from './refunds/provider.ts';
@@ -26,8 +37,8 @@ import type { Turns } from './refunds/turns.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
-export interface AppDeps {
-  pool: Pool;
+export interface AppDeps extends BrowserOptions {
+  pool: Connections;
   issuer: Issuer;
   log: FastifyBaseLogger;
   metrics: Registry;
@@ -36,20 +47,29 @@ export interface AppDeps {
   webhook: { secrets: readonly string[]; live: boolean | undefined };
   cursorSecrets: readonly string[];
   defaultBrand: string;
+  /** What people may do, by what the issuer says that they are. */
+  roles: Roles;
   /** For what an operator wants to be asked again. */
   stripe: Stripe;
   provider: RefundProvider;
   turns: Turns;
   /** Above how much somebody else has to approve a refund, where the database says nothing. */
   approvalLimits: ApprovalLimits;
-  /** How often one client may read, and change something. */
-  readsPerMinute: number;
-  writesPerMinute: number;
+  recentSignIn_s: number;
+  /** For people who sign in with a browser, where they can. */
+  signIn?: SignInDeps | undefined;
+  /** How many reads may wait to be recorded, and for how long. */
+  readLog?: ReadLogLimits;
+  limits: Limits;
+  connections: ConnectionLimits;
+  /** Where instances count together; undefined: this one counts by itself. */
+  sharedCounts: SharedCounts | undefined;
+  /** Where proxies stand that are believed when they say where a request comes from. */
+  trustProxy: string[] | undefined;
   /** Whether the operations of the API are served, or only those for operators. */
   api: boolean;
 }
 
-const HEADERS_MAX_BYTES = 16 * 1024;
 const BODY_MAX_BYTES = 1024 * 1024;
 
 /** Puts the rooms together into one app, not listening yet. */
@@ -59,19 +79,38 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestIdOf,
     bodyLimit: BODY_MAX_BYTES,
-    requestTimeout: 30_000,
-    http: { maxHeaderSize: HEADERS_MAX_BYTES, requireHostHeader: false, headersTimeout: 15_000 },
+    ...connectionOptions(deps.connections),
     routerOptions: { maxParamLength: 1_024 },
     // What was sent is judged as it is: nothing is turned into another type, nothing unknown is dropped silently.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true } },
+    trustProxy: deps.trustProxy ?? false,
     clientErrorHandler: answerUnreadable,
     frameworkErrors: answer,
   });
   const methods = collectMethods(app);
   traceRequests(app);
+  await instructBrowsers(app, deps);
   answerErrors(app);
+  guardConnections(app, deps.connections);
   endConnectionsOnClose(app);
-  guardOperations(app, { tokens: createTokens(deps.issuer), defaultBrand: deps.defaultBrand });
+  const rates = countRates({ shared: deps.sharedCounts, log: deps.log });
+  app.addHook('onClose', () => rates.stop());
+  const failures = limitFailures(rates, deps.limits.failures_per_minute);
+  await readCookies(app);
+  const { signIn } = deps;
+  const browsers = signIn && {
+    sessions: signIn.sessions,
+    cookie: signIn.cookies.session,
+    origin: new URL(signIn.public_url).origin,
+  };
+  guardOperations(app, {
+    ...deps,
+    failures,
+    browsers,
+    tokens: createTokens(deps.issuer),
+    nameCustomer: (brandId, customerId) => customerName(deps.pool, brandId, customerId),
+  });
+  auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
   await describeOperations(app);
 
   serveMetrics(app, deps.metrics);
@@ -79,14 +118,16 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   if (deps.api) {
     await serveReference(app);
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
+    if (signIn !== undefined) await app.register(signInRoutes({ ...signIn, failures }));
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };
     await app.register(async (rooms) => {
-      await limitRates(rooms, deps);
+      limitRates(rooms, rates, deps.limits);
       rooms.addHook('preValidation', readQueryStrictly);
       await rooms.register(refundRoutes(room));
       await rooms.register(refundCommands(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
+      await rooms.register(auditRoutes(room));
       await rooms.register(
         inboxRoutes({
           pool: deps.pool,

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { DEFAULT_ROLES } from './access/roles.ts';
 import { ConfigError, readConfig, settingsTable } from './config.ts';
 
 const REQUIRED = {
@@ -48,6 +52,13 @@ test('a setting of nothing but spaces is a missing one', () => {
 });
 
 for (const [name, wrong] of [
+  ['REDIS_URL', 'https://redis.example'],
+  ['TRUST_PROXY', 'true'],
+  ['TRUST_PROXY', '1'],
+  ['TRUST_PROXY', 'everybody.example'],
+  ['TRUST_PROXY', '10.0.0.0/33'],
+  ['TRUST_PROXY', '10.0.0.1, '],
+  ['RATE_LIMIT_FAILURES_PER_MINUTE', '0'],
   ['PORT', '80 80'],
   ['PORT', '-1'],
   ['PORT', '65536'],
@@ -65,6 +76,11 @@ for (const [name, wrong] of [
   ['OAUTH_INTROSPECTION_URL', 'http://10.0.0.1/introspect'],
   ['DEFAULT_BRAND', 'a brand'],
   ['ROLE', 'both'],
+  ['OAUTH_JWT', 'trust'],
+  ['ROLE_SCOPES', 'agent'],
+  ['ROLE_SCOPES', 'agent='],
+  ['ROLE_SCOPES', 'agent=admin:refunds.everything'],
+  ['ROLE_SCOPES', 'agent=*'],
   ['LOG_LEVEL', 'loud'],
 ] as const) {
   test(`${name}=${wrong} stops the start with one sentence that names it`, () => {
@@ -129,4 +145,66 @@ test('the table for the README has one line for every setting, with no bar that 
       rows.some((row) => row.startsWith(`| \`${name}\` |`)),
       name,
     );
+});
+
+test('what a role may do is read from the setting', () => {
+  const { role_scopes } = readConfig({
+    ...REQUIRED,
+    ROLE_SCOPES: 'Refund-Desk=admin:refunds.read admin:refunds.issue, https://idp.example/lead=admin:refunds',
+  });
+  assert.deepEqual(role_scopes, {
+    'Refund-Desk': ['admin:refunds.read', 'admin:refunds.issue'],
+    'https://idp.example/lead': ['admin:refunds'],
+  });
+  assert.deepEqual(readConfig(REQUIRED).role_scopes, DEFAULT_ROLES);
+});
+
+test('JWTs are not verified without knowing whose they have to be and for whom', () => {
+  assert.match(refusal({ ...REQUIRED, OAUTH_JWT: 'verify' }), /OAUTH_AUDIENCE is missing/);
+  const { OAUTH_ISSUER, ...rest } = { ...REQUIRED, OAUTH_AUDIENCE: 'urn:payments:api' };
+  assert.ok(OAUTH_ISSUER);
+  const asking = {
+    ...rest,
+    OAUTH_INTROSPECTION_URL: 'https://issuer.example/introspect',
+    OAUTH_JWT: 'verify',
+  };
+  assert.match(refusal(asking), /OAUTH_ISSUER is missing/);
+});
+
+test('any setting may come from a file, whose end of line does not count', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'payments-config-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'secret');
+  writeFileSync(file, 'sk_test_from_a_file\n');
+  const { STRIPE_API_KEY, ...rest } = REQUIRED;
+  assert.ok(STRIPE_API_KEY);
+  assert.equal(readConfig({ ...rest, STRIPE_API_KEY_FILE: file }).stripe_api_key, 'sk_test_from_a_file');
+  assert.match(refusal({ ...REQUIRED, STRIPE_API_KEY_FILE: file }), /STRIPE_API_KEY is given twice/);
+  const missing = refusal({ ...rest, STRIPE_API_KEY_FILE: join(folder, 'nothing') });
+  assert.match(
+    missing,
+    /STRIPE_API_KEY cannot be read from the file that STRIPE_API_KEY_FILE names \(ENOENT\)/,
+  );
+  assert.ok(!missing.includes(folder));
+});
+
+test('an address may do as much as a client, unless it is said how much', () => {
+  const { limits } = readConfig({
+    ...REQUIRED,
+    RATE_LIMIT_READS_PER_MINUTE: '5000',
+    RATE_LIMIT_ADDRESS_WRITES_PER_MINUTE: '300',
+  });
+  assert.deepEqual(limits.client, { reads_per_minute: 5_000, writes_per_minute: 200 });
+  assert.deepEqual(limits.address, { reads_per_minute: 5_000, writes_per_minute: 300 });
+});
+
+test('no proxy is believed unless it is said where it stands', () => {
+  assert.equal(readConfig(REQUIRED).trust_proxy, undefined);
+  const given = readConfig({ ...REQUIRED, TRUST_PROXY: 'loopback, 10.0.0.0/8, fd00::/8, 192.0.2.7' });
+  assert.deepEqual(given.trust_proxy, ['loopback', '10.0.0.0/8', 'fd00::/8', '192.0.2.7']);
+});
+
+test('there is one listener, with its bounds, also where the address is a name for two', () => {
+  assert.equal(readConfig({ ...REQUIRED, HOST: 'localhost' }).host, '127.0.0.1');
+  assert.equal(readConfig({ ...REQUIRED, HOST: '::' }).host, '::');
 });

@@ -1,4 +1,9 @@
 import { hkdfSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import ipaddr from 'ipaddr.js';
+import { DEFAULT_ROLES, type Roles } from './access/roles.ts';
+import { grants, SCOPES } from './access/scopes.ts';
+import type { Limits } from './http/limits.ts';
 import { type ApprovalLimits, LIMITED_ROLES } from './refunds/limits.ts';
 
 /** Every setting of the service: read once, at the start, from the environment. */
@@ -6,6 +11,7 @@ export interface Config {
   port: number;
   host: string;
   database_url: string;
+  database_migration_url: string;
   database_pool_size: number;
   stripe_api_key: string;
   stripe_api_base: string;
@@ -16,19 +22,41 @@ export interface Config {
   oauth_client_id: string;
   oauth_client_secret: string;
   oauth_audience: string | undefined;
+  oauth_jwt: (typeof JWT_WAYS)[number];
+  oauth_roles_claim: string | undefined;
+  role_scopes: Roles;
+  public_url: string | undefined;
+  cors_origins: string[];
+  /** People sign in with a browser; undefined: they cannot. */
+  sign_in: SignInConfig | undefined;
+  /** 0: whenever they signed in. */
+  recent_sign_in_s: number;
   cursor_secrets: string[];
   default_brand: string;
   approval_limits: ApprovalLimits;
   /** Minutes after midnight UTC; undefined for never. */
   reconcile_at_min: number | undefined;
   event_retention_days: number;
-  rate_limit_reads_per_minute: number;
-  rate_limit_writes_per_minute: number;
+  limits: Limits;
+  /** At which addresses; undefined: nobody's word is taken. */
+  trust_proxy: string[] | undefined;
+  redis_url: string | undefined;
+  connections_max: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
 }
 
+export interface SignInConfig {
+  public_url: string;
+  client_id: string;
+  client_secret: string;
+  session_secrets: string[];
+  idle_s: number;
+  lifetime_s: number;
+}
+
 const ROLES = ['all', 'api', 'worker'] as const;
+const JWT_WAYS = ['introspect', 'verify'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 type Role = (typeof ROLES)[number];
 
@@ -86,11 +114,27 @@ function secureUrl(value: string): string {
   return value;
 }
 
+function origins(value: string): string[] {
+  return list(value).map((part) => {
+    if (!URL.canParse(part) || new URL(part).origin !== part) {
+      throw new RangeError('has to be a list of origins such as https://shop.example, without a path.');
+    }
+    return part;
+  });
+}
+
 function postgresUrl(value: string): string {
   if (!URL.canParse(value) || !/^postgres(ql)?:\/\//.test(value)) {
     throw new RangeError(
       'has to be a postgres:// address, e.g. postgres://user:password@host:5432/payments.',
     );
+  }
+  return value;
+}
+
+function redisUrl(value: string): string {
+  if (!URL.canParse(value) || !/^rediss?:\/\//.test(value)) {
+    throw new RangeError('has to be a redis:// or rediss:// address.');
   }
   return value;
 }
@@ -117,12 +161,49 @@ function approvalLimits(value: string): ApprovalLimits {
   return limits;
 }
 
+/** `agent=admin:refunds.read admin:refunds.issue`: a role, and what somebody who has it may do. */
+function roleScopes(value: string): Roles {
+  return Object.fromEntries(
+    list(value).map((part) => {
+      const [, role, scopes] = /^([A-Za-z0-9._:/-]{1,128})=([a-z:.]+(?: [a-z:.]+)*)$/.exec(part) ?? [];
+      if (role === undefined || scopes === undefined) {
+        throw new RangeError(
+          'has to be a list such as agent=admin:refunds.read admin:refunds.issue, auditor=….',
+        );
+      }
+      if (!scopes.split(' ').every(opensSomething)) {
+        throw new RangeError('has a scope that opens nothing; the scopes are in the API reference.');
+      }
+      return [role, scopes.split(' ')];
+    }),
+  );
+}
+
+const opensSomething = (scope: string) => Object.keys(SCOPES).some((one) => grants(new Set([scope]), one));
+
+const writeRoleScopes = (roles: Roles) =>
+  Object.entries(roles)
+    .map(([role, scopes]) => `${role}=${scopes.join(' ')}`)
+    .join(', ');
+
 /** `03:00` in minutes after midnight. */
 function timeOfDay(value: string): number | undefined {
   if (value === 'never') return undefined;
   const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(value) ?? [];
   if (hours === undefined) throw new RangeError('has to be a time such as 03:00, or the word never.');
   return Number(hours) * 60 + Number(minutes);
+}
+
+const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+function addresses(value: string): string[] {
+  const given = list(value);
+  // `10` alone would be read as an address, too.
+  const isAddress = (one: string) => /[.:]/.test(one) && (ipaddr.isValid(one) || ipaddr.isValidCIDR(one));
+  if (!given.every((one) => NETWORKS.includes(one) || isAddress(one))) {
+    throw new RangeError(`has to be a list of addresses such as 10.0.0.0/8, ${NETWORKS.join(', ')}.`);
+  }
+  return given;
 }
 
 const SETTINGS = {
@@ -136,9 +217,21 @@ const SETTINGS = {
     type: 'address',
     fallback: '0.0.0.0',
     meaning: 'On which of the machine’s addresses; `127.0.0.1` for this machine only.',
-    read: text(),
+    // The framework would listen for it twice, and the bounds of connections hold for one of the two only.
+    read: text((value) => (value === 'localhost' ? '127.0.0.1' : value)),
   },
-  DATABASE_URL: { type: 'address', meaning: 'PostgreSQL, 15 or later.', read: text(postgresUrl) },
+  DATABASE_URL: {
+    type: 'secret',
+    meaning: 'PostgreSQL, 15 or later, as the role that serves.',
+    read: text(postgresUrl),
+  },
+  DATABASE_MIGRATION_URL: {
+    type: 'secret',
+    fallback: '',
+    meaning:
+      'The same database as a role that owns the tables and may change them. Set: DATABASE_URL’s role needs no rights of its own; it is made a member of `payments_service`. Unset: DATABASE_URL migrates too.',
+    read: text(postgresUrl),
+  },
   DATABASE_POOL_SIZE: {
     type: 'number',
     fallback: '16',
@@ -190,6 +283,78 @@ const SETTINGS = {
     meaning: 'What a token’s `aud` has to contain. Unset: `aud` is not looked at.',
     read: text(),
   },
+  OAUTH_JWT: {
+    type: JWT_WAYS.join(' \\| '),
+    fallback: 'introspect',
+    meaning:
+      'Whether the issuer is asked about access tokens that are JWTs as about any other, so that a revoked one is known within a minute; or they are verified by its keys (RFC 9068), for issuers without introspection: a revoked one then works until it expires. Needs OAUTH_ISSUER and OAUTH_AUDIENCE.',
+    read: choice(JWT_WAYS),
+  },
+  OAUTH_ROLES_CLAIM: {
+    type: 'text',
+    fallback: '',
+    meaning:
+      'The claim of a token that says what a person is, e.g. `roles`. Set: a person may do what ROLE_SCOPES and the token’s scopes both allow. Unset: what the scopes allow.',
+    read: text(),
+  },
+  ROLE_SCOPES: {
+    type: 'role=scope …, …',
+    fallback: writeRoleScopes(DEFAULT_ROLES),
+    meaning: 'What somebody who has a role may do.',
+    read: roleScopes,
+  },
+  PUBLIC_URL: {
+    type: 'address',
+    fallback: '',
+    meaning: 'The service as browsers know it, e.g. `https://payments.example`; needed where people sign in.',
+    read: text(secureUrl),
+  },
+  CORS_ORIGINS: {
+    type: 'address, …',
+    fallback: '',
+    meaning:
+      'Other origins whose pages may call the API with a token of their own, e.g. `https://shop.example`. Unset: none.',
+    read: origins,
+  },
+  CONSOLE_CLIENT_ID: {
+    type: 'text',
+    fallback: '',
+    meaning:
+      'As which client of the issuer’s people sign in (authorization code, PKCE), coming back to `<PUBLIC_URL>/auth/callback`. Unset: nobody signs in with a browser.',
+    read: text(),
+  },
+  CONSOLE_CLIENT_SECRET: {
+    type: 'secret',
+    fallback: '',
+    meaning: 'The secret of that client.',
+    read: text(),
+  },
+  SESSION_SECRET: {
+    type: 'secret, …',
+    fallback: '',
+    meaning:
+      'Seals the tokens of people who are signed in; several, separated by commas, while one is rotated: the first seals. Unset: derived from CONSOLE_CLIENT_SECRET.',
+    read: list,
+  },
+  SESSION_IDLE_MINUTES: {
+    type: 'number',
+    fallback: '30',
+    meaning: 'After how long without a request a session is over.',
+    read: whole(1, 1_440),
+  },
+  SESSION_HOURS: {
+    type: 'number',
+    fallback: '12',
+    meaning: 'After how long a session is over in any case.',
+    read: whole(1, 720),
+  },
+  RECENT_SIGN_IN_MINUTES: {
+    type: 'number',
+    fallback: '15',
+    meaning:
+      'How long ago a person may have signed in who approves a refund, or asks for one that has to be approved (RFC 9470); a token that does not say when (`auth_time`) is not enough. `0`: whenever.',
+    read: whole(0, 1_440),
+  },
   CURSOR_SECRET: {
     type: 'secret, …',
     fallback: '',
@@ -227,14 +392,55 @@ const SETTINGS = {
   RATE_LIMIT_READS_PER_MINUTE: {
     type: 'number',
     fallback: '1000',
-    meaning: 'How often one client may read in a minute, counted by each process for itself.',
+    meaning: 'How often one client may read in any minute, counted over all instances.',
     read: whole(1, 100_000_000),
   },
   RATE_LIMIT_WRITES_PER_MINUTE: {
     type: 'number',
     fallback: '200',
-    meaning: 'How often one client may change something in a minute, counted likewise.',
+    meaning: 'How often one client may change something in any minute, counted likewise.',
     read: whole(1, 100_000_000),
+  },
+  RATE_LIMIT_ADDRESS_READS_PER_MINUTE: {
+    type: 'number',
+    fallback: '',
+    meaning:
+      'How often may be read from one address (of IPv6: one /64) in any minute, by all clients together. Unset: as often as by one client.',
+    read: whole(1, 100_000_000),
+  },
+  RATE_LIMIT_ADDRESS_WRITES_PER_MINUTE: {
+    type: 'number',
+    fallback: '',
+    meaning: 'How often something may be changed from one address in any minute. Unset likewise.',
+    read: whole(1, 100_000_000),
+  },
+  RATE_LIMIT_FAILURES_PER_MINUTE: {
+    type: 'number',
+    fallback: '30',
+    meaning:
+      'How many bad, dead or malformed tokens are taken from one address in any minute. Beyond that only tokens that are known to be good open anything from there.',
+    read: whole(1, 100_000_000),
+  },
+  REDIS_URL: {
+    type: 'secret',
+    fallback: '',
+    meaning:
+      'A Redis (7 or later) through which instances tell each other what callers have done, e.g. `rediss://user:password@host:6379`. Unset: the database.',
+    read: text(redisUrl),
+  },
+  TRUST_PROXY: {
+    type: 'address, …',
+    fallback: '',
+    meaning:
+      'Where proxies stand (`10.0.0.0/8`, `loopback`, `uniquelocal`) whose `X-Forwarded-For` is believed to say where a request comes from. Unset: nobody’s is. Behind a proxy it has to be set, or all callers share the proxy’s address, and with it what one address may do.',
+    read: addresses,
+  },
+  CONNECTIONS_MAX: {
+    type: 'number',
+    fallback: '15000',
+    meaning:
+      'How many connections of callers one process holds; one more is closed at once. Each needs a file handle (`ulimit -n`) and, idle, some 10 KB.',
+    read: whole(10, 1_000_000),
   },
   ROLE: {
     type: ROLES.join(' \\| '),
@@ -253,6 +459,21 @@ const SETTINGS = {
 type Name = keyof typeof SETTINGS;
 type Value<N extends Name> = ReturnType<(typeof SETTINGS)[N]['read']>;
 
+/** A setting, or what is in the file that `<NAME>_FILE` names, which is how containers are handed secrets. */
+function readGiven(env: NodeJS.ProcessEnv, name: Name): string | undefined {
+  const given = env[name]?.trim();
+  const file = env[`${name}_FILE`]?.trim();
+  if (!file) return given;
+  if (given) throw new RangeError(`is given twice: by itself and in the file that ${name}_FILE names.`);
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new RangeError(
+      `cannot be read from the file that ${name}_FILE names (${(error as NodeJS.ErrnoException).code}).`,
+    );
+  }
+}
+
 function readValues(
   env: NodeJS.ProcessEnv,
   names: readonly Name[],
@@ -261,12 +482,12 @@ function readValues(
   const values = new Map<Name, unknown>();
   for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = env[name]?.trim() || setting.fallback;
-    if (given === undefined) {
-      problems.push(`${name} is missing. ${setting.meaning}`);
-      continue;
-    }
     try {
+      const given = readGiven(env, name) || setting.fallback;
+      if (given === undefined) {
+        problems.push(`${name} is missing. ${setting.meaning}`);
+        continue;
+      }
       values.set(name, given === '' ? undefined : setting.read(given));
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -282,6 +503,7 @@ export function readBackfillConfig(
 ): Pick<
   Config,
   | 'database_url'
+  | 'database_migration_url'
   | 'stripe_api_key'
   | 'stripe_api_base'
   | 'stripe_background_requests_per_second'
@@ -289,6 +511,7 @@ export function readBackfillConfig(
 > {
   const { problems, values } = readValues(env, [
     'DATABASE_URL',
+    'DATABASE_MIGRATION_URL',
     'STRIPE_API_KEY',
     'STRIPE_API_BASE',
     'STRIPE_BACKGROUND_REQUESTS_PER_SECOND',
@@ -298,6 +521,8 @@ export function readBackfillConfig(
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
   return {
     database_url: value('DATABASE_URL'),
+    database_migration_url:
+      (values.get('DATABASE_MIGRATION_URL') as string | undefined) ?? value('DATABASE_URL'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
     stripe_background_requests_per_second: value('STRIPE_BACKGROUND_REQUESTS_PER_SECOND'),
@@ -316,17 +541,32 @@ export function readDatabaseConfig(env: NodeJS.ProcessEnv): Pick<Config, 'databa
 /** Reads and checks all settings; throws one ConfigError that names everything that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const { problems, values } = readValues(env, Object.keys(SETTINGS) as Name[]);
-  if (!env.OAUTH_ISSUER?.trim() && !env.OAUTH_INTROSPECTION_URL?.trim()) {
+  const isGiven = (name: Name) => [name, `${name}_FILE`].some((one) => Boolean(env[one]?.trim()));
+  if (!isGiven('OAUTH_ISSUER') && !isGiven('OAUTH_INTROSPECTION_URL')) {
     problems.push('OAUTH_ISSUER is missing (or OAUTH_INTROSPECTION_URL, where the issuer has no discovery).');
+  }
+  if (values.get('OAUTH_JWT') === 'verify') {
+    for (const name of ['OAUTH_ISSUER', 'OAUTH_AUDIENCE'] as const) {
+      if (values.get(name) === undefined) problems.push(`${name} is missing: OAUTH_JWT=verify needs it.`);
+    }
+  }
+  if (values.get('CONSOLE_CLIENT_ID') !== undefined) {
+    for (const name of ['PUBLIC_URL', 'CONSOLE_CLIENT_SECRET', 'OAUTH_ISSUER'] as const) {
+      if (values.get(name) === undefined && !isGiven(name))
+        problems.push(`${name} is missing: CONSOLE_CLIENT_ID needs it.`);
+    }
   }
   if (problems.length > 0) throw new ConfigError(problems);
 
   const value = <N extends Name>(name: N) => values.get(name) as Value<N>;
   const optional = <N extends Name>(name: N) => values.get(name) as Value<N> | undefined;
+  const reads_per_minute = value('RATE_LIMIT_READS_PER_MINUTE');
+  const writes_per_minute = value('RATE_LIMIT_WRITES_PER_MINUTE');
   return {
     port: value('PORT'),
     host: value('HOST'),
     database_url: value('DATABASE_URL'),
+    database_migration_url: optional('DATABASE_MIGRATION_URL') ?? value('DATABASE_URL'),
     database_pool_size: value('DATABASE_POOL_SIZE'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
@@ -337,6 +577,13 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     oauth_client_id: value('OAUTH_CLIENT_ID'),
     oauth_client_secret: value('OAUTH_CLIENT_SECRET'),
     oauth_audience: optional('OAUTH_AUDIENCE'),
+    oauth_jwt: value('OAUTH_JWT'),
+    oauth_roles_claim: optional('OAUTH_ROLES_CLAIM'),
+    role_scopes: value('ROLE_SCOPES'),
+    public_url: optional('PUBLIC_URL'),
+    cors_origins: optional('CORS_ORIGINS') ?? [],
+    sign_in: readSignIn(values),
+    recent_sign_in_s: value('RECENT_SIGN_IN_MINUTES') * 60,
     cursor_secrets: optional('CURSOR_SECRET') ?? [
       deriveSecret(value('OAUTH_CLIENT_SECRET'), 'payments cursor'),
     ],
@@ -344,10 +591,34 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     approval_limits: optional('APPROVAL_LIMITS') ?? {},
     reconcile_at_min: value('RECONCILE_AT'),
     event_retention_days: value('EVENT_RETENTION_DAYS'),
-    rate_limit_reads_per_minute: value('RATE_LIMIT_READS_PER_MINUTE'),
-    rate_limit_writes_per_minute: value('RATE_LIMIT_WRITES_PER_MINUTE'),
+    limits: {
+      client: { reads_per_minute, writes_per_minute },
+      address: {
+        reads_per_minute: optional('RATE_LIMIT_ADDRESS_READS_PER_MINUTE') ?? reads_per_minute,
+        writes_per_minute: optional('RATE_LIMIT_ADDRESS_WRITES_PER_MINUTE') ?? writes_per_minute,
+      },
+      failures_per_minute: value('RATE_LIMIT_FAILURES_PER_MINUTE'),
+    },
+    trust_proxy: optional('TRUST_PROXY'),
+    redis_url: optional('REDIS_URL'),
+    connections_max: value('CONNECTIONS_MAX'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
+  };
+}
+
+function readSignIn(values: ReadonlyMap<Name, unknown>): SignInConfig | undefined {
+  const value = <N extends Name>(name: N) => values.get(name) as Value<N> | undefined;
+  const client_id = value('CONSOLE_CLIENT_ID');
+  if (client_id === undefined) return undefined;
+  const client_secret = value('CONSOLE_CLIENT_SECRET') ?? '';
+  return {
+    client_id,
+    client_secret,
+    public_url: new URL(value('PUBLIC_URL') ?? '').origin,
+    session_secrets: value('SESSION_SECRET') ?? [deriveSecret(client_secret, 'payments sessions')],
+    idle_s: (value('SESSION_IDLE_MINUTES') ?? 0) * 60,
+    lifetime_s: (value('SESSION_HOURS') ?? 0) * 3_600,
   };
 }
 

@@ -19,6 +19,11 @@ const CATALOGUE = {
     status: 401,
     sentence: "The signature is missing, too old, or not made with this endpoint's secret.",
   },
+  insufficient_user_authentication: {
+    code: 'insufficient_user_authentication',
+    status: 401,
+    sentence: 'Sign in again to do this: it was too long ago.',
+  },
   insufficient_scope: {
     code: 'insufficient_scope',
     status: 403,

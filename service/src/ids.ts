@@ -8,7 +8,8 @@ type Prefix =
   | 'anomaly'
   | 'backfill'
   | 'reconcile'
-  | 'difference';
+  | 'difference'
+  | 'erased';
 
 /** A new identifier: a TypeID, that is its kind and a UUIDv7 (RFC 9562) in base 32, so that it sorts by time of making. */
 export function newId(prefix: Prefix): string {

@@ -213,3 +213,23 @@ test('an issuer that is down at the start does not stop it: alive, not ready, re
   await issuer.restore();
   await service.ready();
 });
+
+test('what was read just before a stop is recorded, and the worker seals the audit log', async () => {
+  await using service = new Service({ ...SETTINGS, ROLE: 'api' });
+  const url = await service.ready();
+  const { access_token } = await issuer.mintToken({ scope: 'admin:refunds.read' });
+  const answer = await fetch(`${url}/v1/admin/refunds?customer_id=last`, {
+    headers: { authorization: `Bearer ${access_token}` },
+  });
+  assert.equal(answer.status, 200);
+  assert.equal(await service.stop(), 0, service.output);
+  const { rows } = await execute(
+    database.url,
+    `SELECT event_type FROM audit_log
+     WHERE entity_type = 'customer' AND entity_id = customer_name('default', 'last')`,
+  );
+  assert.deepEqual(rows, [{ event_type: 'refund.listed' }]);
+  await using worker = new Service({ ...SETTINGS, ROLE: 'worker' });
+  await worker.says(/"seal_id":\d+,"hash":"[0-9a-f]{64}".*"msg":"sealed the audit log"/);
+  assert.equal(await worker.stop(), 0, worker.output);
+});

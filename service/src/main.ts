@@ -2,15 +2,26 @@ import './memory.ts';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { connectIssuer } from './access/introspection.ts';
+import { connectIssuer } from './access/issuer.ts';
+import { SCOPES } from './access/scopes.ts';
+import { cookiesFor } from './access/sessions/cookies.ts';
+import { createRelyingParty } from './access/sessions/relying-party.ts';
+import type { SignInDeps } from './access/sessions/routes.ts';
+import { createSeal } from './access/sessions/seal.ts';
+import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
+import { measureUnsealed, startSealer } from './audit/sealer.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
-import { createPool } from './database/pool.ts';
+import { createPool, type Pool } from './database/pool.ts';
+import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { createMetrics } from './health/metrics.ts';
 import { startProbe } from './health/probes.ts';
+import { CONNECTION_LIMITS } from './http/connections.ts';
 import { createLog } from './log.ts';
+import { shareThroughDatabase } from './rates/queries.ts';
+import { shareThroughRedis } from './rates/redis.ts';
 import { measureUnknown } from './refunds/metrics.ts';
 import { startRecovery } from './refunds/recover.ts';
 import { takeTurns } from './refunds/turns.ts';
@@ -42,6 +53,7 @@ async function main(): Promise<void> {
     onError: (err) => log.warn({ err }, 'lost an idle connection to the database'),
   });
   running.defer(() => pool.end());
+  await checkRole(pool, log);
   const metrics = createMetrics();
   const issuer = connectIssuer({
     ...(config.oauth_issuer === undefined ? {} : { issuer: config.oauth_issuer }),
@@ -49,6 +61,8 @@ async function main(): Promise<void> {
       ? {}
       : { introspection_url: config.oauth_introspection_url }),
     ...(config.oauth_audience === undefined ? {} : { audience: config.oauth_audience }),
+    ...(config.oauth_roles_claim === undefined ? {} : { roles_claim: config.oauth_roles_claim }),
+    verifies_jwt: config.oauth_jwt === 'verify',
     client_id: config.oauth_client_id,
     client_secret: config.oauth_client_secret,
   });
@@ -76,6 +90,7 @@ async function main(): Promise<void> {
   });
   measureUnknown(metrics, pool);
   measureReconciliation(metrics, pool);
+  measureUnsealed(metrics, pool);
   const turns = takeTurns();
 
   if (config.role !== 'api') {
@@ -92,6 +107,8 @@ async function main(): Promise<void> {
       registry: metrics,
     });
     running.defer(() => worker.stop());
+    const sealer = startSealer({ pool, log, registry: metrics });
+    running.defer(() => sealer.stop());
     if (config.reconcile_at_min !== undefined) {
       const nightly = startNightly({
         pool,
@@ -111,6 +128,9 @@ async function main(): Promise<void> {
     for (const probe of Object.values(probes)) probe.stop();
   });
 
+  const redis = config.redis_url === undefined ? undefined : await shareThroughRedis(config.redis_url);
+  if (redis !== undefined) running.defer(() => redis.close());
+
   const app = await buildApp({
     pool,
     issuer,
@@ -120,12 +140,19 @@ async function main(): Promise<void> {
     webhook: { secrets: config.stripe_webhook_secrets, live: isLiveKey(config.stripe_api_key) },
     cursorSecrets: config.cursor_secrets,
     defaultBrand: config.default_brand,
+    roles: config.role_scopes,
     stripe,
     provider,
     turns,
     approvalLimits: config.approval_limits,
-    readsPerMinute: config.rate_limit_reads_per_minute,
-    writesPerMinute: config.rate_limit_writes_per_minute,
+    recentSignIn_s: config.recent_sign_in_s,
+    signIn: connectSignIn(config, pool),
+    tls: config.public_url?.startsWith('https:') === true,
+    corsOrigins: config.cors_origins,
+    limits: config.limits,
+    connections: { ...CONNECTION_LIMITS, most: config.connections_max },
+    sharedCounts: redis ?? shareThroughDatabase(pool),
+    trustProxy: config.trust_proxy,
     api: config.role !== 'worker',
   });
   running.defer(() => app.close());
@@ -139,12 +166,42 @@ async function main(): Promise<void> {
   }, STOP_WITHIN_MS).unref();
 }
 
+/** People sign in with a browser where the settings say as which client. */
+function connectSignIn(
+  { sign_in, oauth_issuer, oauth_audience }: Config,
+  pool: Pool,
+): SignInDeps | undefined {
+  if (sign_in === undefined || oauth_issuer === undefined) return undefined;
+  const { public_url, client_id, client_secret, session_secrets, idle_s, lifetime_s } = sign_in;
+  const party = createRelyingParty({
+    issuer: oauth_issuer,
+    client_id,
+    client_secret,
+    redirect_uri: `${public_url}/auth/callback`,
+    scopes: Object.keys(SCOPES).filter((scope) => scope.startsWith('admin:')),
+    audience: oauth_audience,
+  });
+  return {
+    party,
+    sessions: createSessions({
+      pool,
+      party,
+      seal: createSeal(session_secrets, 'session'),
+      lifetime_s,
+      idle_s,
+    }),
+    seal: createSeal(session_secrets, 'sign-in'),
+    cookies: cookiesFor(public_url),
+    public_url,
+  };
+}
+
 /** A database that is still starting is waited for; one that says no is not. False: told to stop in the meantime. */
 async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): Promise<boolean> {
   const deadline = Date.now() + DATABASE_WAIT_MS;
   for (;;) {
     try {
-      await migrate(config.database_url);
+      await migrate(config.database_migration_url, config.database_url);
       return true;
     } catch (error) {
       if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
@@ -157,7 +214,7 @@ async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): 
 
 /** A start that fails says why in a sentence, and the exit code says that it failed. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError) return error.message;
+  if (error instanceof ConfigError || error instanceof ServingRefused) return error.message;
   if (error instanceof Error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') return 'PORT is taken by another program: set another one.';

@@ -1,9 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { pino } from 'pino';
-import { connectIssuer } from './access/introspection.ts';
+import { connectIssuer } from './access/issuer.ts';
+import { describeAccess } from './access/matrix.ts';
+import { DEFAULT_ROLES } from './access/roles.ts';
 import { buildApp } from './app.ts';
 import { createPool } from './database/pool.ts';
 import { createMetrics } from './health/metrics.ts';
+import { CONNECTION_LIMITS } from './http/connections.ts';
 import { takeTurns } from './refunds/turns.ts';
 import { createStripe } from './stripe/client.ts';
 import { createProvider } from './stripe/provider.ts';
@@ -26,12 +29,22 @@ export async function openApiDocument(): Promise<string> {
     webhook: { secrets: [], live: undefined },
     cursorSecrets: ['none'],
     defaultBrand: 'default',
+    roles: DEFAULT_ROLES,
     stripe,
     provider: createProvider({ pool, stripe, default_brand: 'default', log, registry: metrics }),
     turns: takeTurns(),
     approvalLimits: {},
-    readsPerMinute: 1,
-    writesPerMinute: 1,
+    recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
+    limits: {
+      client: { reads_per_minute: 1, writes_per_minute: 1 },
+      address: { reads_per_minute: 1, writes_per_minute: 1 },
+      failures_per_minute: 1,
+    },
+    sharedCounts: undefined,
+    connections: { ...CONNECTION_LIMITS, most: 1 },
+    trustProxy: undefined,
     api: true,
   });
   await app.ready();
@@ -41,4 +54,8 @@ export async function openApiDocument(): Promise<string> {
   return document;
 }
 
-if (import.meta.main) writeFileSync(new URL('../../openapi.json', import.meta.url), await openApiDocument());
+if (import.meta.main) {
+  const document = await openApiDocument();
+  writeFileSync(new URL('../../openapi.json', import.meta.url), document);
+  writeFileSync(new URL('../../docs/access.md', import.meta.url), describeAccess(document));
+}

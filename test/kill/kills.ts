@@ -12,6 +12,8 @@ import { type StripeStandIn, startStripe } from '../../local/stripe/server.ts';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { advanceClock } from '../../local/stripe/time.ts';
 import { transact } from '../../local/stripe/world.ts';
+import { sealAudit } from '../../service/src/audit/seal.ts';
+import { verifyAudit } from '../../service/src/audit/verify.ts';
 import { verifyBooks } from '../../service/src/books/verify.ts';
 import { createPool, type Pool } from '../../service/src/database/pool.ts';
 import { backfill } from '../../service/src/stripe/backfill.ts';
@@ -38,6 +40,8 @@ export interface KillReport {
   dashboard: number;
   /** Faults of Stripe's API and of its webhooks, by kind. */
   faults: Record<string, number>;
+  /** Under the audit log, which is as it was sealed. */
+  seals: number;
 }
 
 const SECRET = 'whsec_of_the_kills';
@@ -113,6 +117,7 @@ export async function killAgainAndAgain({ times, seed, onKill }: KillOptions): P
     await wait(random.next() * 1_000);
     await service.stop('SIGKILL');
     assert.deepEqual(await verifyBooks(pool), [], `after kill ${kill} (seed ${seed})`);
+    assert.deepEqual((await verifyAudit(pool)).findings, [], `after kill ${kill} (seed ${seed})`);
     onKill?.(kill, ledger.answers.size);
     await letTimePass(pool);
     service = await start();
@@ -129,6 +134,10 @@ export async function killAgainAndAgain({ times, seed, onKill }: KillOptions): P
     if (status === 201) assert.ok(made.has((JSON.parse(text) as { refund_id: string }).refund_id), text);
   }
   assert.deepEqual(await verifyBooks(pool), [], `at rest (seed ${seed})`);
+  // The last of the audit log, which a worker would seal next.
+  await sealAudit(pool);
+  const audit = await verifyAudit(pool);
+  assert.deepEqual(audit.findings, [], `at rest (seed ${seed})`);
   const refunds = [...ledger.answers.values()].filter(({ status }) => status < 300).length;
   return {
     kills: times,
@@ -137,6 +146,7 @@ export async function killAgainAndAgain({ times, seed, onKill }: KillOptions): P
     repeated: ledger.repeated,
     dashboard,
     faults: fired,
+    seals: audit.seals,
   };
 }
 

@@ -2,12 +2,14 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Logger, runOnce, type TaskList, type WorkerEvents } from 'graphile-worker';
+import type pg from 'pg';
 import Stripe from 'stripe';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { type AppDeps, buildApp } from '../../service/src/app.ts';
-import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { type Connections, openPool, type Pool, seeBooks } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { CONNECTION_LIMITS } from '../../service/src/http/connections.ts';
 import { answerErrors } from '../../service/src/http/errors.ts';
 import { createLog } from '../../service/src/log.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
@@ -20,6 +22,7 @@ import { createProvider } from '../../service/src/stripe/provider.ts';
 import { enqueueForgotten, PROCESS_EVENT } from '../../service/src/stripe/queries.ts';
 import { type ReconcileResult, reconcile } from '../../service/src/stripe/reconcile/reconcile.ts';
 import { webhookRoutes } from '../../service/src/stripe/webhook.ts';
+import { UNLIMITED } from '../support/limits.ts';
 import { type Clock, fly, flying } from './flight.ts';
 import { createLifeline, type Lifeline } from './lifeline.ts';
 import { APPROVAL_LIMITS, issuer } from './people.ts';
@@ -62,7 +65,7 @@ const quiet = new Logger(() => () => {});
 
 /** What holds an instance's state; each one has its own. */
 interface Organs {
-  pool: Pool;
+  pool: Connections;
   stripe: Stripe;
   provider: RefundProvider;
   turns: Turns;
@@ -78,7 +81,8 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
   const pool = {
     connect: () => mine().pool.connect(),
     query: (...query: Parameters<Pool['query']>) => mine().pool.query(...query),
-  } as unknown as Pool;
+    ofBrand: (brandId: string) => mine().pool.ofBrand(brandId),
+  } as unknown as Connections;
   const provider: RefundProvider = {
     name: 'stripe',
     pausedFor_ms: () => mine().provider.pausedFor_ms(),
@@ -99,12 +103,18 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     webhook: { secrets: [webhookSecret], live: false },
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
+    roles: {},
     stripe: new Stripe(TEST_KEY),
     provider,
     turns,
     approvalLimits: APPROVAL_LIMITS,
-    readsPerMinute: 1_000_000_000,
-    writesPerMinute: 1_000_000_000,
+    recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
+    limits: UNLIMITED,
+    connections: { ...CONNECTION_LIMITS, most: 20_000 },
+    sharedCounts: undefined,
+    trustProxy: undefined,
     api: true,
   };
   const app = await buildApp(deps);
@@ -122,7 +132,7 @@ async function buildWebhooks(pool: Pool, webhookSecret: string): Promise<Fastify
 }
 
 /** As the service runs its queue (stripe/job-queue.ts): one that cannot tell the database how a job ended is over. */
-async function workOnce(pgPool: Pool, taskList: TaskList): Promise<void> {
+async function workOnce(pgPool: pg.Pool, taskList: TaskList): Promise<void> {
   const events: WorkerEvents = new EventEmitter();
   const over = new Promise<void>((resolve) => {
     events.once('pool:fatalError', () => resolve());
@@ -143,14 +153,14 @@ async function workOnce(pgPool: Pool, taskList: TaskList): Promise<void> {
 export function startInstance(app: FastifyInstance, surroundings: Surroundings): Instance {
   const { databaseUrl, clock, stripe: there, complain } = surroundings;
   const life = createLifeline();
-  const connect = (options: { max: number; pipeline: boolean; applicationName: string }): Pool => {
-    const pool = createPool({ connectionString: databaseUrl, onError: () => {}, ...options });
+  const connect = (options: { max: number; pipeline: boolean; applicationName: string }): pg.Pool => {
+    const pool = openPool({ connectionString: databaseUrl, onError: () => {}, ...options });
     // An idle connection needs no timer, and one of a dead instance must not wake up.
     Object.assign(pool.options, { stream: () => life.socket(), idleTimeoutMillis: 0, query_timeout: 0 });
     pool.on('connect', (client) => client.on('error', () => {}));
     return pool;
   };
-  const pool = connect({ max: 4, pipeline: true, applicationName: 'payments' });
+  const pool = seeBooks(connect({ max: 4, pipeline: true, applicationName: 'payments' }));
   const jobs = connect({ max: 2, pipeline: false, applicationName: 'payments jobs' });
   const log = createLog({ level: 'error', role: 'all' }, { write: complain });
   const http = life.http(there.http);

@@ -1,4 +1,5 @@
-import type { Issuer, TokenFacts } from '../../service/src/access/introspection.ts';
+import type { Issuer } from '../../service/src/access/issuer.ts';
+import type { TokenFacts } from '../../service/src/access/token-facts.ts';
 
 /** Somebody who calls; the name is the token. */
 export interface CallerPerson {
@@ -38,6 +39,8 @@ const FACTS = new Map<string, TokenFacts>(
       client_id: service ? token : 'console',
       scopes: new Set(scopes),
       brand: undefined,
+      roles: undefined,
+      signed_in_at_ms: undefined,
       expires_at_ms: Number.MAX_SAFE_INTEGER,
     },
   ]),
@@ -45,6 +48,6 @@ const FACTS = new Map<string, TokenFacts>(
 
 /** An issuer that knows them all; issuers' own faults are not this simulation's subject. */
 export const issuer: Issuer = {
-  introspect: async (token) => FACTS.get(token),
+  check: async (token) => FACTS.get(token),
   reach: async () => {},
 };

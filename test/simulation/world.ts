@@ -15,7 +15,7 @@ import { TEST_KEY } from '../../local/stripe/testing.ts';
 import { catchUp } from '../../local/stripe/time.ts';
 import { transact } from '../../local/stripe/world.ts';
 import { migrate } from '../../service/src/database/migrate.ts';
-import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { openPool, type Pool } from '../../service/src/database/pool.ts';
 import { isDatabaseUnavailable } from '../../service/src/database/unavailable.ts';
 import type { Clock } from './flight.ts';
 import { buildRoutes, type HttpClient, type Instance, startInstance } from './instance.ts';
@@ -115,7 +115,7 @@ export async function startWorld(): Promise<World> {
     await rm(postgres.directory, { recursive: true, force: true });
   });
   await migrate(postgres.url);
-  const admin = createPool({
+  const admin = openPool({
     connectionString: postgres.url,
     max: 2,
     applicationName: 'simulation',

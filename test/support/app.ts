@@ -5,17 +5,21 @@ import { API_AUDIENCE } from '../../local/issuer/scopes.ts';
 import { type Issuer, startIssuer } from '../../local/issuer/start.ts';
 import type { StripeStandIn } from '../../local/stripe/server.ts';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
-import { connectIssuer } from '../../service/src/access/introspection.ts';
+import { connectIssuer } from '../../service/src/access/issuer.ts';
+import { DEFAULT_ROLES } from '../../service/src/access/roles.ts';
 import { type AppDeps, buildApp } from '../../service/src/app.ts';
-import { createPool, type Pool } from '../../service/src/database/pool.ts';
+import { type Connections, createPool } from '../../service/src/database/pool.ts';
 import { createMetrics } from '../../service/src/health/metrics.ts';
 import type { Probe } from '../../service/src/health/probes.ts';
+import { CONNECTION_LIMITS } from '../../service/src/http/connections.ts';
 import { createLog } from '../../service/src/log.ts';
+import { shareThroughDatabase } from '../../service/src/rates/queries.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { takeTurns } from '../../service/src/refunds/turns.ts';
 import { createStripe } from '../../service/src/stripe/client.ts';
 import { createProvider, type ProviderDeps } from '../../service/src/stripe/provider.ts';
 import { createTestDatabase } from './database.ts';
+import { UNLIMITED } from './limits.ts';
 
 /** The service's whole app on a port of its own, with a database of its own and a real issuer. */
 export interface TestApp {
@@ -23,7 +27,7 @@ export interface TestApp {
   port: number;
   app: FastifyInstance;
   databaseUrl: string;
-  pool: Pool;
+  pool: Connections;
   issuer: Issuer;
   /** Everything logged so far, as it was written. */
   logged(): string;
@@ -31,6 +35,9 @@ export interface TestApp {
   get(path: string, headers?: Record<string, string>): Promise<Response>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** How many connections the app under test has. */
+export const APP_CONNECTIONS = 8;
 
 const READING = 'admin:refunds.read admin:payments.read admin:disputes.read';
 
@@ -64,7 +71,7 @@ export async function startTestApp({
   const databaseUrl = beside?.databaseUrl ?? stack.use(await createTestDatabase()).url;
   const issuer = beside?.issuer ?? (await startIssuer());
   if (beside === undefined) stack.defer(() => issuer.close());
-  const pool = createPool({ connectionString: databaseUrl, max: 8 });
+  const pool = createPool({ connectionString: databaseUrl, max: APP_CONNECTIONS });
   stack.defer(() => pool.end());
   const lines: string[] = [];
   const stream = new Writable({
@@ -83,6 +90,7 @@ export async function startTestApp({
       client_id: 'payments-service',
       client_secret: issuer.clients['payments-service'],
       audience: API_AUDIENCE,
+      roles_claim: 'roles',
     }),
     log,
     metrics,
@@ -90,6 +98,7 @@ export async function startTestApp({
     webhook: { secrets: ['whsec_test'], live: false },
     cursorSecrets: ['a secret for cursors'],
     defaultBrand: 'default',
+    roles: DEFAULT_ROLES,
     stripe,
     provider: around(
       createProvider({
@@ -104,8 +113,13 @@ export async function startTestApp({
     ),
     turns: takeTurns(),
     approvalLimits: {},
-    readsPerMinute: 1_000_000,
-    writesPerMinute: 1_000_000,
+    recentSignIn_s: 0,
+    tls: false,
+    corsOrigins: [],
+    limits: UNLIMITED,
+    connections: { ...CONNECTION_LIMITS, most: 20_000 },
+    sharedCounts: shareThroughDatabase(pool),
+    trustProxy: undefined,
     api: true,
     ...deps,
   });

@@ -22,7 +22,7 @@ export async function countTraces(db: Queryable): Promise<{
   const { rows } = await db.query(
     `SELECT (SELECT count(*) FROM payments) AS payments, (SELECT count(*) FROM refunds) AS refunds,
             (SELECT count(*) FROM disputes) AS disputes, (SELECT count(*) FROM refund_transitions) AS transitions,
-            (SELECT count(*) FROM audit_log) AS audits, (SELECT count(*) FROM outbox) AS events`,
+            (SELECT count(*) FROM audit_log WHERE event_type !~ '\\.(read|listed|exported)$') AS audits, (SELECT count(*) FROM outbox) AS events`,
   );
   return rows[0];
 }

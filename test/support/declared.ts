@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { DOCUMENT } from './operations.ts';
 
-interface Document {
-  paths: Record<
-    string,
-    Record<string, { responses: Record<string, { content?: Record<string, { schema: unknown }> }> }>
-  >;
-}
-
-const document = JSON.parse(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')) as Document;
 const ajv = formats.default(new Ajv2020({ strict: false, allErrors: true }));
 const compiled = new Map<string, ValidateFunction>();
+
+/** An answer, as far as it is declared. */
+export interface Answered {
+  status: number;
+  headers: Headers;
+  text: string;
+}
 
 /**
  * Reads an answer and holds it to what `openapi.json` declares for that path and method with that status and content type: everything that
@@ -26,16 +25,21 @@ export async function readDeclared<Body>(
   response: Response,
   method: 'get' | 'post' = 'get',
 ): Promise<Body> {
-  const text = await response.text();
-  const type = (response.headers.get('content-type') ?? '').replace(/;.*/, '');
-  const key = `${method} ${path} ${response.status} ${type}`;
-  const declared = document.paths[path]?.[method]?.responses[response.status]?.content?.[type];
+  const { status, headers } = response;
+  return assertDeclared(path, method, { status, headers, text: await response.text() }) as Body;
+}
+
+/** The same of an answer that has been read. What is not JSON is returned as it is. */
+export function assertDeclared(path: string, method: string, { status, headers, text }: Answered): unknown {
+  const type = (headers.get('content-type') ?? '').replace(/;.*/, '');
+  const key = `${method} ${path} ${status} ${type}`;
+  const declared = DOCUMENT.paths[path]?.[method]?.responses[status]?.content?.[type];
   assert.ok(declared, `${key} is not declared: ${text}`);
   const validate = compiled.get(key) ?? ajv.compile(closed(declared.schema) as object);
   compiled.set(key, validate);
-  const body: unknown = JSON.parse(text);
+  const body: unknown = /[/+]json$/.test(type) ? JSON.parse(text) : text;
   assert.ok(validate(body), `${key}: ${ajv.errorsText(validate.errors)} in ${text}`);
-  return body as Body;
+  return body;
 }
 
 /** The same schema, whose objects have no other fields than the declared ones. */

@@ -36,6 +36,8 @@ interface PayOptions {
   currency?: string;
   customer_id?: string;
   payment_method?: string;
+  /** Default: the default brand. */
+  brand_id?: string;
 }
 
 export interface PaidCharge {
@@ -79,6 +81,9 @@ export interface IssuingOptions extends Omit<TestAppOptions, 'stripe'> {
   stripe?: Partial<StripeStandInOptions>;
 }
 
+const isJson = ({ headers }: Response) =>
+  headers.get('content-type')?.startsWith('application/json') === true;
+
 export async function startIssuing({ stripe, ...options }: IssuingOptions = {}): Promise<IssuingWorld> {
   await using stack = new AsyncDisposableStack();
   const standIn = await startStripe({ databaseFile: ':memory:', apiKey: TEST_KEY, ...stripe });
@@ -119,13 +124,19 @@ export async function startIssuing({ stripe, ...options }: IssuingOptions = {}):
         `UPDATE idempotency_keys SET held_until = clock_timestamp() - interval '1 second' WHERE answered_at IS NULL`,
       );
     },
-    async pay({ amount_cents = 10_000, currency = 'usd', customer_id = 'customer_1', payment_method } = {}) {
+    async pay({
+      amount_cents = 10_000,
+      currency = 'usd',
+      customer_id = 'customer_1',
+      brand_id,
+      payment_method,
+    } = {}) {
       const { intent } = createPaymentIntent(standIn.world, {
         amount: amount_cents,
         currency,
         payment_method: payment_method ?? 'pm_card_visa',
         confirm: true,
-        metadata: { customer_id },
+        metadata: { customer_id, ...(brand_id === undefined ? {} : { brand_id }) },
       });
       const charge_id = idOf(intent.latest_charge) ?? '';
       await importer.bringInCharge(charge_id, 'test');
@@ -143,7 +154,7 @@ export async function startIssuing({ stripe, ...options }: IssuingOptions = {}):
           status: response.status,
           headers: response.headers,
           text,
-          body: text === '' ? ({} as Body) : (JSON.parse(text) as Body),
+          body: isJson(response) && text !== '' ? (JSON.parse(text) as Body) : ({} as Body),
         };
       };
       const authorization = `Bearer ${access_token}`;

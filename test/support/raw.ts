@@ -11,14 +11,7 @@ export interface RawAnswer {
 
 /** Sends bytes as they are, and reads until the other side closes: for what no HTTP client would send. */
 export async function sendRaw(port: number, request: string | Buffer): Promise<RawAnswer> {
-  const socket = connect(port, '127.0.0.1');
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
-  // A server that has refused may reset what we go on sending; what it said before is what counts.
-  socket.on('error', () => {});
-  socket.write(request);
-  await once(socket, 'close');
-  const text = Buffer.concat(chunks).toString();
+  const text = await exchangeRaw(port, request);
   const end = text.indexOf('\r\n\r\n');
   const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n');
   return {
@@ -31,4 +24,16 @@ export async function sendRaw(port: number, request: string | Buffer): Promise<R
     ),
     body: text.slice(end + 4),
   };
+}
+
+/** The same, with everything that came back: no answer, or several. Text is sent as Latin-1, a byte for each character. */
+export async function exchangeRaw(port: number, request: string | Buffer): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  // A server that has refused may reset what we go on sending; what it said before is what counts.
+  socket.on('error', () => {});
+  socket.write(typeof request === 'string' ? Buffer.from(request, 'latin1') : request);
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString();
 }

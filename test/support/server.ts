@@ -24,7 +24,7 @@ async function startEmbedded(): Promise<{ url: string; stop(): Promise<void> }> 
     const postgres = await startPostgres({
       dataDirectory: directory,
       durable: false,
-      settings: { max_connections: '200' },
+      settings: { max_connections: '200', max_prepared_transactions: '4' },
     });
     return {
       url: withDatabase(postgres.url, 'postgres'),

@@ -3,10 +3,15 @@ import { ServiceError } from '../errors.ts';
 
 const REALM = 'Bearer realm="payments"';
 
-/** A `WWW-Authenticate` header (RFC 6750, 3). */
-export function challenge(error?: string, scope?: string): Record<string, string> {
+/** A `WWW-Authenticate` header (RFC 6750, 3); `max_age_s`: how long ago a person may have signed in (RFC 9470, 3). */
+export function challenge(error?: string, scope?: string, max_age_s?: number): Record<string, string> {
   return {
-    'www-authenticate': [REALM, error && `error="${error}"`, scope && `scope="${scope}"`]
+    'www-authenticate': [
+      REALM,
+      error && `error="${error}"`,
+      scope && `scope="${scope}"`,
+      max_age_s !== undefined && `max_age="${max_age_s}"`,
+    ]
       .filter(Boolean)
       .join(', '),
   };

@@ -4,13 +4,13 @@ import { startTestApp } from '../../../test/support/app.ts';
 import { sendRaw } from '../../../test/support/raw.ts';
 import { addRefunds } from '../../../test/support/rows.ts';
 import { principalOf } from './guard.ts';
-import { connectIssuer } from './introspection.ts';
+import { connectIssuer } from './issuer.ts';
 
 const service = await startTestApp({
   extend(app) {
     app.get(
       '/v1/who',
-      { schema: { security: [{ accessToken: ['admin:refunds.read'] }] } },
+      { config: { audited: false }, schema: { security: [{ accessToken: ['admin:refunds.read'] }] } },
       async (request) => {
         const { scopes, ...rest } = principalOf(request);
         return { ...rest, scopes: [...scopes] };
@@ -19,6 +19,7 @@ const service = await startTestApp({
     app.get(
       '/v1/either',
       {
+        config: { audited: false },
         schema: {
           security: [
             { accessToken: ['admin:refunds.issue'] },
@@ -28,7 +29,11 @@ const service = await startTestApp({
       },
       async () => ({}),
     );
-    app.get('/v1/any-token', { schema: { security: [{ accessToken: [] }] } }, async () => ({}));
+    app.get(
+      '/v1/any-token',
+      { config: { audited: false }, schema: { security: [{ accessToken: [] }] } },
+      async () => ({}),
+    );
   },
 });
 after(() => service[Symbol.asyncDispose]());

@@ -2,8 +2,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServiceError } from '../errors.ts';
 import { bearerToken, challenge } from './bearer.ts';
 import { brandOf } from './brand.ts';
-import { IssuerUnavailable, type TokenFacts } from './introspection.ts';
-import { grants, type Principal } from './principal.ts';
+import type { Failures } from './failures.ts';
+import { IssuerUnavailable } from './issuer.ts';
+import type { Principal } from './principal.ts';
+import { type Roles, scopesOf } from './roles.ts';
+import { grants, type Scope } from './scopes.ts';
+import type { LiveSession, Sessions } from './sessions/sessions.ts';
+import type { TokenFacts } from './token-facts.ts';
 import type { Tokens } from './tokens.ts';
 
 /** The name of the security scheme in the OpenAPI document. */
@@ -20,8 +25,28 @@ declare module 'fastify' {
   }
 }
 
+export interface GuardDeps {
+  tokens: Tokens;
+  failures: Failures;
+  /** What people may do, by what the issuer says that they are. */
+  roles: Roles;
+  defaultBrand: string;
+  /** What a customer who acts for themselves is recorded as. */
+  nameCustomer: (brandId: string, customerId: string) => Promise<string>;
+  /** People who are signed in with a browser, where they can be. */
+  browsers?: BrowserAccess | undefined;
+}
+
+export interface BrowserAccess {
+  sessions: Sessions;
+  /** The name of the cookie that holds a session's name. */
+  cookie: string;
+  /** From which pages requests may come that change something. */
+  origin: string;
+}
+
 /** Scopes for `schema.security`: any one of these opens the operation. */
-export const anyScope = (...scopes: string[]) => scopes.map((scope) => ({ [SCHEME]: [scope] }));
+export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME]: [scope] }));
 
 /**
  * Lets a request through to an operation only with a token that has the scopes which the operation's own OpenAPI `security`
@@ -29,7 +54,7 @@ export const anyScope = (...scopes: string[]) => scopes.map((scope) => ({ [SCHEM
  */
 export function guardOperations(
   app: FastifyInstance,
-  { tokens, defaultBrand }: { tokens: Tokens; defaultBrand: string },
+  { tokens, failures, roles, defaultBrand, nameCustomer, browsers }: GuardDeps,
 ): void {
   app.decorateRequest('principal', null);
   app.addHook('onRoute', ({ schema, method, url }) => {
@@ -42,50 +67,108 @@ export function guardOperations(
     const security = request.routeOptions.schema?.security;
     // A request that matched no operation goes on to its 404.
     if (security === undefined || security.length === 0) return;
-    const facts = await authenticate(request, tokens);
+    const { facts, session } = await authenticate(request, tokens, failures, browsers);
+    const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
+    const scopes = scopesOf(facts, isPerson, roles);
     const alternatives = security.map((entry) => entry[SCHEME] ?? []);
-    if (!alternatives.some((scopes) => scopes.every((scope) => grants(facts.scopes, scope)))) {
-      const needed = alternatives.map((scopes) => scopes.join(' ')).join(' or ');
+    if (!alternatives.some((needed) => needed.every((scope) => grants(scopes, scope)))) {
+      const needed = alternatives.map((words) => words.join(' ')).join(' or ');
       throw new ServiceError('insufficient_scope', {
         message: `The access token lacks the scope for this: ${needed}.`,
         headers: challenge('insufficient_scope', alternatives[0]?.join(' ')),
       });
     }
-    const isPerson = facts.sub !== undefined && facts.sub !== facts.client_id;
     const brand = brandOf(request.raw, facts.brand, defaultBrand);
     // Only staff and services choose: the same customer's name in another brand is another customer.
-    if (isPerson && !isStaff(facts) && brand.brand_id !== (facts.brand ?? defaultBrand)) {
+    const isCustomer = isPerson && !isStaff(scopes);
+    if (isCustomer && brand.brand_id !== (facts.brand ?? defaultBrand)) {
       throw new ServiceError('forbidden');
     }
+    const name = facts.sub ?? facts.client_id;
     request.principal = {
       actor_type: isPerson ? 'user' : 'service',
-      actor_id: facts.sub ?? facts.client_id,
+      actor_id: isCustomer ? await nameCustomer(brand.brand_id, name) : name,
+      person_id: isPerson ? name : undefined,
       client_id: facts.client_id,
-      scopes: facts.scopes,
+      scopes,
+      signed_in_at_ms: session?.signed_in_at.getTime() ?? facts.signed_in_at_ms,
+      session,
       ...brand,
     };
   });
 }
 
 /** Admin scopes are for staff and services only, never for a user's app. */
-const isStaff = ({ scopes }: TokenFacts) => [...scopes].some((scope) => scope.startsWith('admin:'));
+const isStaff = (scopes: ReadonlySet<string>) => [...scopes].some((scope) => scope.startsWith('admin:'));
 
-async function authenticate(request: FastifyRequest, tokens: Tokens): Promise<TokenFacts> {
-  const token = bearerToken(request.raw);
-  let facts: TokenFacts | undefined;
+interface Authenticated {
+  facts: TokenFacts;
+  session?: LiveSession | undefined;
+}
+
+/**
+ * By the token that was sent; else by the session whose cookie the browser sent. An address from which too many were refused gets
+ * no further with a token that is not known to be good: whether it is good is not found out.
+ */
+async function authenticate(
+  request: FastifyRequest,
+  tokens: Tokens,
+  failures: Failures,
+  browsers: BrowserAccess | undefined,
+): Promise<Authenticated> {
   try {
-    facts = await tokens.lookUp(token);
+    const name = browsers === undefined ? undefined : request.cookies[browsers.cookie];
+    if (browsers !== undefined && name !== undefined && request.headers.authorization === undefined) {
+      return await authenticateSession(request, name, tokens, failures, browsers);
+    }
+    const facts = await tokens.lookUp(bearerToken(request.raw), () => failures.refuseBeyond(request.ip));
+    if (facts === undefined) {
+      failures.add(request.ip);
+      throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
+    }
+    return { facts };
   } catch (error) {
-    if (!(error instanceof IssuerUnavailable)) throw error;
-    throw new ServiceError('service_unavailable', {
-      message: 'Access tokens cannot be checked at the moment: try again in a few seconds.',
-      headers: { 'retry-after': '5' },
-      cause: error,
+    if (error instanceof ServiceError && error.code === 'validation_error') {
+      failures.refuseBeyond(request.ip);
+      failures.add(request.ip);
+    }
+    throw error instanceof IssuerUnavailable ? issuerUnavailable(error) : error;
+  }
+}
+
+const CHANGES_NOTHING = ['GET', 'HEAD'];
+
+async function authenticateSession(
+  request: FastifyRequest,
+  name: string,
+  tokens: Tokens,
+  failures: Failures,
+  { sessions, origin }: BrowserAccess,
+): Promise<Authenticated> {
+  // The browser sends the cookie along whoever asks it to, and says who asked (OWASP, Cross-Site Request Forgery Prevention).
+  if (!CHANGES_NOTHING.includes(request.method) && request.headers.origin !== origin) {
+    throw new ServiceError('forbidden', { message: 'This was sent from a page of another site.' });
+  }
+  const session = await sessions.find(name);
+  const facts = session === undefined ? undefined : await tokens.lookUp(session.access_token);
+  if (facts === undefined) {
+    failures.refuseBeyond(request.ip);
+    failures.add(request.ip);
+    throw new ServiceError('unauthenticated', {
+      message: 'Your session is over: sign in again.',
+      headers: challenge(),
     });
   }
-  if (facts === undefined) throw new ServiceError('invalid_token', { headers: challenge('invalid_token') });
-  return facts;
+  return { facts, session };
 }
+
+/** Nobody can say who is calling: never a reason to let anybody in. */
+export const issuerUnavailable = (cause: IssuerUnavailable) =>
+  new ServiceError('service_unavailable', {
+    message: 'Access tokens cannot be checked at the moment: try again in a few seconds.',
+    headers: { 'retry-after': '5' },
+    cause,
+  });
 
 /** Who is calling an operation that is not open to all. */
 export function principalOf(request: FastifyRequest): Principal {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Issuer, TokenFacts } from './introspection.ts';
-import { IssuerUnavailable } from './introspection.ts';
+import { type Issuer, IssuerUnavailable } from './issuer.ts';
+import type { TokenFacts } from './token-facts.ts';
 import { createTokens } from './tokens.ts';
 
 function facts(life_ms = 3_600_000): TokenFacts {
@@ -10,6 +10,8 @@ function facts(life_ms = 3_600_000): TokenFacts {
     client_id: 'developer',
     scopes: new Set(['admin:refunds.read']),
     brand: undefined,
+    roles: undefined,
+    signed_in_at_ms: undefined,
     expires_at_ms: Date.now() + life_ms,
   };
 }
@@ -19,7 +21,7 @@ function issuer(answer: (token: string) => Promise<TokenFacts | undefined>): Iss
   const asked: string[] = [];
   return {
     asked,
-    introspect(token) {
+    check(token) {
       asked.push(token);
       return answer(token);
     },

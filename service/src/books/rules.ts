@@ -1,3 +1,4 @@
+import { READ_EVENTS } from '../audit/record.ts';
 import { allowedSteps, counterDeltas, REFUND_STATUSES } from '../refunds/refund.ts';
 
 /** A rule of the books, and the SQL that finds what breaks it. */
@@ -25,6 +26,9 @@ const told = (field: string, pattern: string) => `substring(k.answer_body FROM '
 const LINKED_SINCE = `(SELECT run_on FROM schema_migrations WHERE name = '0003_issuing')`;
 /** Longer than the worker takes to give a job to an event that has none. */
 const JOBLESS_FOR = `interval '15 minutes'`;
+
+/** Audit rows that tell of a change, not of somebody's looking. */
+const CHANGES = `event_type NOT IN (${READ_EVENTS.map(literal).join(', ')})`;
 
 export const RULES: readonly Rule[] = [
   {
@@ -107,7 +111,7 @@ export const RULES: readonly Rule[] = [
     sql: `SELECT r.refund_id, t.rows AS transitions, a.rows AS audit_rows, o.rows AS events
           FROM refunds r
           LEFT JOIN (SELECT refund_id, count(*) AS rows FROM refund_transitions GROUP BY refund_id) t USING (refund_id)
-          LEFT JOIN (SELECT entity_id, count(*) AS rows FROM audit_log WHERE entity_type = 'refund'
+          LEFT JOIN (SELECT entity_id, count(*) AS rows FROM audit_log WHERE entity_type = 'refund' AND ${CHANGES}
                      GROUP BY entity_id) a ON a.entity_id = r.refund_id
           LEFT JOIN (SELECT entity_id, count(*) AS rows FROM outbox WHERE entity_type = 'refund'
                      GROUP BY entity_id) o ON o.entity_id = r.refund_id
@@ -290,7 +294,7 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'no audit row, event or anomaly tells of a payment, refund or dispute that is not there',
     sql: `SELECT told.kind, told.entity_type, told.entity_id
-          FROM (SELECT 'audit row' AS kind, entity_type, entity_id FROM audit_log
+          FROM (SELECT 'audit row' AS kind, entity_type, entity_id FROM audit_log WHERE ${CHANGES}
                 UNION ALL SELECT 'event', entity_type, entity_id FROM outbox
                 UNION ALL SELECT 'anomaly', entity_type, entity_id FROM anomalies) told
           LEFT JOIN (SELECT 'payment' AS entity_type, payment_id AS entity_id FROM payments

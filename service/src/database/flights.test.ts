@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { createPool, type Pool, withTransaction } from './pool.ts';
+import { type Connections, createPool, withTransaction } from './pool.ts';
 
 let database: TestDatabase;
-let pool: Pool;
+let pool: Connections;
 
 before(async () => {
   database = await createTestDatabase();

@@ -5,14 +5,17 @@ import { runMigrations as migrateJobs } from 'graphile-worker';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Queryable } from './pool.ts';
+import { grantJobs, letServe } from './roles.ts';
 
 const directory = fileURLToPath(new URL('./migrations', import.meta.url));
 
 /**
  * Brings the database to this version: the numbered files of `migrations/`, each in a transaction, under an
  * advisory lock, so that several instances may start at once; then the job queue's own schema. Forward only.
+ *
+ * @param servingUrl where another role serves than the one that migrates: it is let do that, and no more
  */
-export async function migrate(connectionString: string): Promise<void> {
+export async function migrate(connectionString: string, servingUrl = connectionString): Promise<void> {
   // Only connecting is bounded: a migration, or waiting for another instance's, may take longer than any query.
   const pool = new pg.Pool({
     connectionString,
@@ -44,6 +47,9 @@ export async function migrate(connectionString: string): Promise<void> {
       client.release(true);
     }
     await migrateJobs({ pgPool: pool });
+    await grantJobs(pool);
+    if (servingUrl !== connectionString)
+      await letServe(pool, decodeURIComponent(new URL(servingUrl).username));
   } finally {
     await pool.end();
   }

@@ -12,7 +12,9 @@ export interface PageQuery {
   name: string;
   /** `SELECT … FROM …`, without conditions. */
   select: string;
-  /** The column that breaks ties of `created_at`. */
+  /** The column of the time that sorts; what is selected has it as `created_at` for the next page's key. Absent: `created_at`. */
+  timeColumn?: string;
+  /** The column that breaks its ties. */
   idColumn: string;
   /** Conditions in SQL with `?` for the value, if they take one, in a fixed order; those whose value is undefined are left out. */
   conditions: readonly (readonly [sql: string, value: unknown])[];
@@ -38,14 +40,15 @@ export async function readPage<Row extends object>(db: Queryable, query: PageQue
   const where = given.map(([sql, value]) =>
     sql.includes('?') ? sql.replace('?', `$${values.push(value)}`) : sql,
   );
+  const { timeColumn = 'created_at' } = query;
   if (query.after !== undefined) {
     values.push(query.after.created_at, query.after.id);
-    where.push(`(created_at, ${query.idColumn}) < ($${values.length - 1}, $${values.length})`);
+    where.push(`(${timeColumn}, ${query.idColumn}) < ($${values.length - 1}, $${values.length})`);
   }
   // One row more than asked for tells whether there is a next page, without a second query.
   values.push(query.limit + 1);
   const text = `${query.select} WHERE ${where.join(' AND ')}
-    ORDER BY created_at DESC, ${query.idColumn} DESC LIMIT $${values.length}`;
+    ORDER BY ${timeColumn} DESC, ${query.idColumn} DESC LIMIT $${values.length}`;
   const { rows } = await db.query<Row>({ name: statementName(query.name, text), text, values });
   return { rows: rows.slice(0, query.limit), more: rows.length > query.limit };
 }

@@ -1,7 +1,17 @@
 import pg from 'pg';
+import { seeing, seen } from './brand.ts';
 import { sendTogether } from './flights.ts';
 
-export type Pool = pg.Pool;
+/** Connections of which any may be had: on all of them the same of the books is seen. */
+export interface Pool extends Queryable {
+  /** A connection to oneself, to be released. What it answers counts once `seen` has resolved (brand.ts). */
+  connect(): Promise<pg.PoolClient>;
+}
+/** The service's connections. On them all of the books is seen; through `ofBrand` one brand's rows, and no others. */
+export interface Connections extends Pool {
+  ofBrand(brandId: string): Pool;
+  end(): Promise<void>;
+}
 /** Anything that answers a query: the pool, or a transaction. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 /** A transaction that is open: what a room's logic is handed to read and write within it. */
@@ -42,18 +52,28 @@ export interface PoolOptions {
   onError?: (error: Error) => void;
 }
 
+/** The service's connections to its books. */
+export const createPool = (options: PoolOptions): Connections => seeBooks(openPool(options));
+
+/** The books as they are seen on a driver's connections. */
+export const seeBooks = (pool: pg.Pool): Connections => ({
+  ...seeing(pool, undefined),
+  ofBrand: (brandId) => seeing(pool, brandId),
+  end: () => pool.end(),
+});
+
 /**
- * The service's connections. Waiting for one, and any single statement, is bounded: a database that does not
+ * Connections, as the driver has them. Waiting for one, and any single statement, is bounded: a database that does not
  * answer becomes an error that a caller is told, not a request that hangs.
  */
-export function createPool({
+export function openPool({
   connectionString,
   max,
   applicationName = 'payments',
   pipeline = true,
   statement_timeout_ms = 15_000,
   onError,
-}: PoolOptions): Pool {
+}: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     max,
@@ -83,7 +103,7 @@ export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => 
   };
   client.on('error', lose);
   try {
-    const tx = begin(client);
+    const tx = begin(client, seen(client));
     const result = await work(tx);
     await tx.commit();
     return result;
@@ -102,9 +122,9 @@ export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => 
  * Begins a transaction. BEGIN leaves together with the first queries; none of them answers before it has, so that nothing is
  * written on the strength of a transaction that was not begun.
  */
-function begin(client: pg.ClientBase): Transaction {
+function begin(client: pg.ClientBase, ready: Promise<void>): Transaction {
   const query = client.query.bind(client) as (...args: unknown[]) => Promise<{ command: string }>;
-  const begun = query('BEGIN');
+  const begun = Promise.all([query('BEGIN'), ready]);
   begun.catch(() => {});
   let committed: Promise<void> | undefined;
   let failure: unknown;

@@ -21,5 +21,14 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return NETWORK.has(code) || /^(08|53|57)[0-9A-Z]{3}$/.test(code) || DRIVER.test(error.message);
+  return (
+    NETWORK.has(code) ||
+    /^(08|53|57)[0-9A-Z]{3}$/.test(code) ||
+    isClosed(error, code) ||
+    DRIVER.test(error.message)
+  );
 }
+
+/** An administrator lets nobody in for a while: the same code within a session would be our own mistake. */
+const isClosed = (error: Error, code: string) =>
+  code === '55000' && 'severity' in error && error.severity === 'FATAL';

@@ -1,4 +1,4 @@
-import { recordAudit, STRIPE } from '../audit/record.ts';
+import { changedFrom, recordAudit, STRIPE } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
 import { appendEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
@@ -28,7 +28,7 @@ export async function observeDispute(
   if (known === undefined) {
     const disputeId = newId('dispute');
     await queries.insert(tx, disputeId, payment, observation, resolved);
-    await announce(tx, payment, disputeId, observation, 'opened', cause);
+    await announce(tx, payment, disputeId, undefined, observation, 'opened', cause);
     return 'imported';
   }
   if (observation.observed_at < known.observed_at) return 'unchanged';
@@ -39,7 +39,7 @@ export async function observeDispute(
   }
   await queries.update(tx, known.dispute_id, observation, resolved);
   const closed = resolved && known.resolved_at === null;
-  await announce(tx, payment, known.dispute_id, observation, closed ? 'closed' : 'updated', cause);
+  await announce(tx, payment, known.dispute_id, known, observation, closed ? 'closed' : 'updated', cause);
   return 'updated';
 }
 
@@ -56,6 +56,7 @@ async function announce(
   tx: Transaction,
   payment: Payment,
   disputeId: string,
+  known: Dispute | undefined,
   observation: DisputeObservation,
   verb: 'opened' | 'updated' | 'closed',
   cause: string,
@@ -73,7 +74,12 @@ async function announce(
     event_type: `dispute.${verb}`,
     entity_type: 'dispute',
     entity_id: disputeId,
-    details: { cause, ...state },
+    details: {
+      cause,
+      before: known === undefined ? null : changedFrom(audited(known), audited(observation)),
+      ...state,
+      evidence_due_by: audited(observation).evidence_due_by,
+    },
   });
   await appendEvent(tx, {
     event_type: `dispute.${verb}.v1`,
@@ -83,3 +89,10 @@ async function announce(
     data: { dispute_id: disputeId, payment_id: payment.payment_id, ...state },
   });
 }
+
+const audited = ({ status, reason, amount_cents, evidence_due_by }: Dispute | DisputeObservation) => ({
+  status,
+  reason,
+  amount_cents,
+  evidence_due_by: evidence_due_by?.toISOString() ?? null,
+});

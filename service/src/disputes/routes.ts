@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
-import type { Pool } from '../database/pool.ts';
+import type { Connections } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';
 import { linkHeader, pagingParameters, servePage } from '../http/paging.ts';
@@ -11,7 +11,7 @@ import { findDispute, listDisputes } from './queries.ts';
 import { DisputeBody, DisputeList, disputeExample } from './schemas.ts';
 
 export interface DisputeRoutesDeps {
-  pool: Pool;
+  pool: Connections;
   cursors: Cursors;
 }
 
@@ -21,6 +21,7 @@ export function disputeRoutes({ pool, cursors }: DisputeRoutesDeps): RoomRoutes 
     app.get(
       '/v1/admin/disputes',
       {
+        config: { audited: { event_type: 'dispute.listed', entity_type: 'dispute' } },
         schema: {
           operationId: 'listDisputes',
           summary: 'List disputes',
@@ -54,7 +55,7 @@ export function disputeRoutes({ pool, cursors }: DisputeRoutesDeps): RoomRoutes 
           { request, reply, cursors },
           { operation: 'listDisputes', brand_id, filters },
           { limit, cursor },
-          (at) => listDisputes(pool, brand_id, filters, at),
+          (at) => listDisputes(pool.ofBrand(brand_id), brand_id, filters, at),
           (dispute) => dispute.dispute_id,
         );
         return { disputes: disputes.map(toBody) };
@@ -64,6 +65,7 @@ export function disputeRoutes({ pool, cursors }: DisputeRoutesDeps): RoomRoutes 
     app.get(
       '/v1/admin/disputes/:id',
       {
+        config: { audited: { event_type: 'dispute.read', entity_type: 'dispute', parameter: 'id' } },
         schema: {
           operationId: 'getDispute',
           summary: 'Get a dispute',
@@ -79,7 +81,8 @@ export function disputeRoutes({ pool, cursors }: DisputeRoutesDeps): RoomRoutes 
         },
       },
       async (request) => {
-        const dispute = await findDispute(pool, principalOf(request).brand_id, request.params.id);
+        const { brand_id } = principalOf(request);
+        const dispute = await findDispute(pool.ofBrand(brand_id), brand_id, request.params.id);
         if (dispute === undefined)
           throw new ServiceError('not_found', { message: 'There is no such dispute.' });
         return toBody(dispute);

@@ -11,7 +11,7 @@ import { startTestApp } from '../../../test/support/app.ts';
 import { createTestDatabase } from '../../../test/support/database.ts';
 import { readDeclared } from '../../../test/support/declared.ts';
 import { addRefunds } from '../../../test/support/rows.ts';
-import { connectIssuer } from '../access/introspection.ts';
+import { connectIssuer } from '../access/issuer.ts';
 import { migrate } from '../database/migrate.ts';
 import { createPool } from '../database/pool.ts';
 import { startProbe } from './probes.ts';

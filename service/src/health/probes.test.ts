@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startIssuer } from '../../../local/issuer/start.ts';
-import { connectIssuer } from '../access/introspection.ts';
+import { connectIssuer } from '../access/issuer.ts';
 import { startProbe } from './probes.ts';
 
 async function until(condition: () => boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { startTestApp } from '../../../test/support/app.ts';
+import { APP_CONNECTIONS, startTestApp } from '../../../test/support/app.ts';
 import { createPool } from '../database/pool.ts';
 import type { Status } from './probes.ts';
 
@@ -116,9 +116,7 @@ test('connections that the database cuts off cost at most one 503; the next call
 });
 
 test('when every connection is taken, readiness says so within three seconds instead of waiting for one', async () => {
-  const taken = await Promise.all(
-    Array.from({ length: service.pool.options.max }, () => service.pool.connect()),
-  );
+  const taken = await Promise.all(Array.from({ length: APP_CONNECTIONS }, () => service.pool.connect()));
   try {
     const started = performance.now();
     const { status } = await readiness();

@@ -140,10 +140,16 @@ for (const [what, request, status, code] of [
     'headers_too_large',
   ],
   [
+    'an address of more than 8 KiB',
+    `GET /healthz?${'a'.repeat(8_200)} HTTP/1.1\r\n${CLOSE}\r\n`,
+    414,
+    'uri_too_long',
+  ],
+  [
     'an address of more than 16 KiB',
     `GET /${'a'.repeat(17_000)} HTTP/1.1\r\n${CLOSE}\r\n`,
-    431,
-    'headers_too_large',
+    414,
+    'uri_too_long',
   ],
   ['what is not HTTP', 'SSH-2.0-OpenSSH_9.6\r\n\r\n', 400, 'validation_error'],
   ['a header with a NUL', `GET / HTTP/1.1\r\n${CLOSE}X-A: a\0b\r\n\r\n`, 400, 'validation_error'],

@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { challenge } from '../access/bearer.ts';
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { type ErrorName, errorBody, ServiceError } from '../errors.ts';
+import { afterAnswers, HEADERS_MAX_BYTES } from './connections.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { explainValidation } from './validation.ts';
 
 const RETRY_AFTER_S = '5';
@@ -30,12 +33,7 @@ export function answerErrors(app: FastifyInstance): void {
     const name = app.supportedMethods.includes(request.method) ? 'not_found' : 'not_implemented';
     return answer(new ServiceError(name), request, reply);
   });
-  // Node would answer these two by itself, without a body; app.ts switches its look at Host off.
-  app.addHook('onRequest', async (request) => {
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      throw new ServiceError('malformed', { field: 'Host', message: 'The Host header is missing.' });
-    }
-  });
+  // Node would answer this by itself, without a body.
   app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, headers, body } = writeByHand('expectation_failed');
     response.writeHead(status, headers).end(body);
@@ -50,7 +48,7 @@ function writeByHand(name: ErrorName) {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
     'X-Request-Id': randomUUID(),
-    'Cache-Control': 'no-store',
+    ...SECURITY_HEADERS,
     Connection: 'close',
   };
   return { status: error.status, headers, body };
@@ -61,7 +59,13 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
   const known = toServiceError(error, request);
   if (known.status >= 500) request.log.error({ err: known.cause ?? error }, known.message);
   // Also where a request failed before any hook could set it.
-  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', ...known.headers });
+  reply.headers({
+    'x-request-id': request.id,
+    ...SECURITY_HEADERS,
+    // RFC 9110 (15.5.2) and RFC 6750 (3); whoever knows more says more.
+    ...(known.status === 401 || known.status === 403 ? challenge() : {}),
+    ...known.headers,
+  });
   return reply.code(known.status).type('application/json').send(errorBody(known));
 }
 
@@ -75,6 +79,10 @@ function toServiceError(error: unknown, request: FastifyRequest): ServiceError {
       framework.name,
       framework.message === undefined ? {} : { message: framework.message },
     );
+  }
+  // Looks like a database that has gone, and is a caller who has.
+  if (code === 'ECONNRESET' && request.raw.destroyed && !request.raw.complete) {
+    return new ServiceError('malformed', { message: 'The request was cut off.' });
   }
   if (isDatabaseUnavailable(error)) {
     return new ServiceError('service_unavailable', {
@@ -91,15 +99,33 @@ const UNREADABLE: Record<string, ErrorName> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
+/** An error of the parser; `rawPacket` is what it was reading. */
+type Unreadable = NodeJS.ErrnoException & { rawPacket?: unknown };
+
 /** What is not even HTTP gets the same body, written by hand, since there is no request to answer. */
-export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerUnreadable(error: Unreadable, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const { status, headers, body } = writeByHand(UNREADABLE[error.code ?? ''] ?? 'malformed');
-  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`);
-  // Not end(): a caller who never closes would keep the connection for as long as it likes.
-  socket.destroySoon();
+  afterAnswers(socket, () => {
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const { status, headers, body } = writeByHand(nameUnreadable(error));
+    const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`);
+    // Not end(): a caller who never closes would keep the connection for as long as it likes.
+    socket.destroySoon();
+  });
+}
+
+/** The parser counts the address as one of the headers; where it is all there is, it is the address that is too long. */
+function nameUnreadable({ code = '', rawPacket }: Unreadable): ErrorName {
+  const begin = Buffer.isBuffer(rawPacket) ? rawPacket.subarray(0, HEADERS_MAX_BYTES) : undefined;
+  if (code === 'HPE_HEADER_OVERFLOW' && begin?.length === HEADERS_MAX_BYTES && !begin.includes('\n')) {
+    return 'uri_too_long';
+  }
+  return UNREADABLE[code] ?? 'malformed';
 }

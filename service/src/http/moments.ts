@@ -6,16 +6,16 @@ export function between(
   lt: string | undefined,
 ): { created_at_gte?: Date; created_at_lt?: Date } {
   return {
-    ...(gte === undefined ? {} : { created_at_gte: toDate('created_at_gte', gte) }),
-    ...(lt === undefined ? {} : { created_at_lt: toDate('created_at_lt', lt) }),
+    ...(gte === undefined ? {} : { created_at_gte: toMoment('created_at_gte', gte) }),
+    ...(lt === undefined ? {} : { created_at_lt: toMoment('created_at_lt', lt) }),
   };
 }
 
 /**
- * A leap second is a valid RFC 3339 time that JavaScript has no Date for. The books know milliseconds, so what is finer begins, and
- * ends, with the next one; Date would round it down.
+ * A moment of a parameter as a Date. A leap second is a valid RFC 3339 time that JavaScript has no Date for. The books know
+ * milliseconds, so what is finer begins, and ends, with the next one; Date would round it down.
  */
-function toDate(field: string, text: string): Date {
+export function toMoment(field: string, text: string): Date {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) {
     throw new ServiceError('malformed', {

@@ -1,16 +1,12 @@
 import swagger from '@fastify/swagger';
-import Fastify, {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type FastifySchema,
-} from 'fastify';
+import type { FastifyInstance, FastifySchema } from 'fastify';
 import { SCHEME } from '../access/guard.ts';
 
 const DESCRIPTION = `The refund system of record: every refund a platform ever made, one honest answer for each.
 
 Amounts are integers in the currency's smallest unit. Times are UTC, RFC 3339. Lists come newest first, in pages: the \`Link\` header (RFC 8288) has
-the address of the next one. Every error is \`{"error": "<code>", "message": "<a sentence>"}\`; every answer has an \`X-Request-Id\`.
+the address of the next one. \`X-RateLimit-Remaining\` says how much more a client may ask for, \`X-RateLimit-Reset\` in how many seconds it may more; beyond
+it \`Retry-After\` says how long to wait. Every error is \`{"error": "<code>", "message": "<a sentence>"}\`; every answer has an \`X-Request-Id\`.
 
 A scope covers what lies under it: \`admin:refunds\` covers \`admin:refunds.read\`. A token that is bound to a brand sees that brand only; staff and
 services whose token is not may name a brand in \`X-Brand-Id\`.`;
@@ -30,6 +26,7 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
         { name: 'refunds', description: 'What went back.' },
         { name: 'payments', description: 'What was paid, and what is left of it.' },
         { name: 'disputes', description: 'What was contested.' },
+        { name: 'audit', description: 'Who did what.' },
         { name: 'webhooks', description: 'What Stripe tells us.' },
         { name: 'operations', description: 'For those who run the service.' },
       ],
@@ -75,63 +72,4 @@ function describeScopes({ security, description }: FastifySchema): { description
   if (description === undefined || security === undefined || security.length === 0) return {};
   const alternatives = security.map((entry) => `\`${(entry[SCHEME] ?? []).join(' ')}\``);
   return { description: `${description}\n\nRequired scope: ${alternatives.join(' or ')}.` };
-}
-
-/** The browser itself sees to it that the pages load from here and talk to here only; their script builds its styles inline. */
-const PAGES_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'unsafe-inline'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-/**
- * Serves the document at `/openapi.json`, and at `/reference` as pages to read: Scalar, from its npm bundle, with everything
- * switched off that would ask somebody else for something, so that it works offline. The bundle takes 26 MB of memory and a
- * fifth of a second to load, so it is loaded when somebody first reads.
- */
-export async function serveReference(app: FastifyInstance): Promise<void> {
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-  let pages: Promise<FastifyInstance> | undefined;
-  const servePage = async (request: FastifyRequest, reply: FastifyReply) => {
-    pages ??= preparePages();
-    const page = await (await pages).inject({ url: request.routeOptions.url ?? '' });
-    const { location, 'content-type': type } = page.headers;
-    if (location !== undefined) reply.header('location', location);
-    return reply
-      .code(page.statusCode)
-      .headers({ 'content-security-policy': PAGES_POLICY, 'content-type': type })
-      .send(page.rawPayload);
-  };
-  app.get('/reference', { schema: { hide: true } }, servePage);
-  app.get('/reference/', { schema: { hide: true } }, servePage);
-  app.get('/reference/js/scalar.js', { schema: { hide: true } }, servePage);
-}
-
-/** Scalar's pages in an app of their own, which nobody reaches but through ours. */
-async function preparePages(): Promise<FastifyInstance> {
-  const { default: scalar } = await import('@scalar/fastify-api-reference');
-  const pages = Fastify();
-  await pages.register(scalar, {
-    routePrefix: '/reference',
-    configuration: {
-      url: '/openapi.json',
-      pageTitle: 'payments: API reference',
-      withDefaultFonts: false,
-      telemetry: false,
-      agent: { disabled: true },
-      mcp: { disabled: true },
-      hideClientButton: true,
-      showDeveloperTools: 'never',
-      persistAuth: false,
-      authentication: { preferredSecurityScheme: SCHEME },
-    },
-  });
-  await pages.ready();
-  return pages;
 }

@@ -26,6 +26,13 @@ export const linkHeader = {
   }),
 };
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Which part of a list an answer shows: how many rows, and the ids of its first and last. Absent where it shows none. */
+    shown?: { rows: number; first?: string; last?: string };
+  }
+}
+
 interface Paging {
   limit: number | undefined;
   cursor: string | undefined;
@@ -44,7 +51,12 @@ export async function servePage<Row extends { created_at: Date }>(
 ): Promise<Row[]> {
   const after = cursor === undefined ? undefined : cursors.decode(question, cursor);
   const { rows, more } = await read({ after, limit });
+  const [first] = rows;
   const last = rows.at(-1);
+  request.shown = {
+    rows: rows.length,
+    ...(first !== undefined && last !== undefined ? { first: idOf(first), last: idOf(last) } : {}),
+  };
   if (more && last !== undefined) {
     const next = cursors.encode(question, { created_at: last.created_at, id: idOf(last) });
     reply.header('link', `<${addressWith(request, next)}>; rel="next"`);

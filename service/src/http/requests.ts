@@ -13,14 +13,10 @@ export function describeRequest(request: FastifyRequest) {
   return { method: request.method, route: request.routeOptions?.url ?? 'unknown' };
 }
 
-/** The request id on every answer; one line a request when it is over; nothing kept by caches. */
+/** The request id on every answer; one line a request when it is over. */
 export function traceRequests(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({
-      'x-request-id': request.id,
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    });
+    reply.header('x-request-id', request.id);
   });
   app.addHook('onResponse', async (request, reply) => {
     request.log.info(

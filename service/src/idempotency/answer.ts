@@ -94,9 +94,11 @@ export async function answerOnce(
   }
 }
 
-/** A refusal that stands: asked again, it would be the same. What is unavailable or broken may be otherwise next time. */
+/** A refusal that stands: asked again, it would be the same. What is unavailable or broken may be otherwise next time, or once somebody has signed in. */
 export function isFinal(error: unknown): error is ServiceError {
-  return error instanceof ServiceError && (error.status < 500 || error.status === 502);
+  return (
+    error instanceof ServiceError && ((error.status < 500 && error.status !== 401) || error.status === 502)
+  );
 }
 
 export const refusalOf = (error: ServiceError): Answer => ({

@@ -1,5 +1,6 @@
 import { raiseAnomaly, resolveAnomalies } from '../audit/anomalies.ts';
-import { recordAudit, STRIPE } from '../audit/record.ts';
+import { changedFrom, recordAudit, STRIPE } from '../audit/record.ts';
+import { customerName, findPseudonym } from '../customers/customers.ts';
 import type { Transaction } from '../database/pool.ts';
 import { appendEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
@@ -24,9 +25,15 @@ export async function observePayment(
   const known = await queries.lockByProvider(tx, observation);
   if (known !== undefined) return await applyObservation(tx, known, observation, cause);
 
-  const added = await queries.insert(tx, newId('payment'), observation);
+  const pseudonym = await findPseudonym(tx, observation);
+  const added = await queries.insert(
+    tx,
+    newId('payment'),
+    pseudonym === undefined ? observation : { ...observation, ...erasedAs(pseudonym) },
+    pseudonym !== undefined,
+  );
   if (added !== undefined) {
-    await announce(tx, added, 'payment.imported', cause);
+    await announce(tx, undefined, added, 'payment.imported', cause);
     return { payment: added, change: 'imported' };
   }
   const addedByAnother = await queries.lockByProvider(tx, observation);
@@ -53,6 +60,7 @@ export async function linkInvoice(
   invoice: { subscription_id: string | null; order_id: string | null },
   cause: string,
 ): Promise<{ payment: Payment; change: Change }> {
+  if (payment.erased_at !== null) return { payment, change: 'unchanged' };
   const subscriptionId = payment.subscription_id ?? invoice.subscription_id;
   const orderId = payment.order_id ?? invoice.order_id;
   if (payment.subscription_id === subscriptionId && payment.order_id === orderId) {
@@ -64,7 +72,7 @@ export async function linkInvoice(
     order_id: orderId,
     mode: subscriptionId === null ? 'one_shot' : 'subscription',
   });
-  await announce(tx, linked, 'payment.updated', cause);
+  await announce(tx, payment, linked, 'payment.updated', cause);
   return { payment: linked, change: 'updated' };
 }
 
@@ -78,16 +86,13 @@ async function applyObservation(
 
   // What is refunded already cannot be un-captured: the books keep their bound and a person is told.
   const floor = payment.reserved_cents + payment.refunded_cents;
-  const subscriptionId = observation.subscription_id ?? payment.subscription_id;
+  const personal = await personalOf(tx, payment, observation);
   const next: Payment = {
     ...payment,
     ...observation,
     created_at: payment.created_at,
     captured_cents: Math.max(observation.captured_cents, floor),
-    // What an invoice has told stays, where the payment's own objects say nothing.
-    order_id: observation.order_id ?? payment.order_id,
-    subscription_id: subscriptionId,
-    mode: subscriptionId === null ? 'one_shot' : 'subscription',
+    ...personal,
     stripe_charge_id: observation.stripe_charge_id ?? payment.stripe_charge_id,
   };
   if (observation.captured_cents < floor) {
@@ -108,8 +113,41 @@ async function applyObservation(
   }
 
   const updated = await queries.update(tx, next);
-  await announce(tx, updated, 'payment.updated', cause);
+  await announce(tx, payment, updated, 'payment.updated', cause);
   return { payment: updated, change: 'updated' };
+}
+
+type Personal = Pick<Payment, 'customer_id' | 'order_id' | 'subscription_id'>;
+
+/** What is left of a person in a payment whose customer was erased. */
+export const erasedAs = (pseudonym: string): Personal => ({
+  customer_id: pseudonym,
+  order_id: null,
+  subscription_id: null,
+});
+
+/** Whose a payment is, as the provider says; of one that was erased nothing that the provider still knows comes back. */
+async function personalOf(
+  tx: Transaction,
+  payment: Payment,
+  observation: PaymentObservation,
+): Promise<Personal & Pick<Payment, 'mode' | 'erased_at'>> {
+  const { mode, erased_at } = payment;
+  if (erased_at !== null) return { ...erasedAs(payment.customer_id), mode, erased_at };
+  const moved = observation.customer_id !== payment.customer_id || observation.brand_id !== payment.brand_id;
+  const pseudonym = moved
+    ? await findPseudonym(tx, { ...observation, created_at: payment.created_at })
+    : undefined;
+  if (pseudonym !== undefined) return { ...erasedAs(pseudonym), mode, erased_at: observation.observed_at };
+  // What an invoice has told stays, where the payment's own objects say nothing.
+  const subscription_id = observation.subscription_id ?? payment.subscription_id;
+  return {
+    customer_id: observation.customer_id,
+    order_id: observation.order_id ?? payment.order_id,
+    subscription_id,
+    mode: subscription_id === null ? 'one_shot' : 'subscription',
+    erased_at: null,
+  };
 }
 
 function saysNothingNew(known: Payment, next: Payment): boolean {
@@ -129,31 +167,61 @@ function saysNothingNew(known: Payment, next: Payment): boolean {
 
 async function announce(
   tx: Transaction,
+  before: Payment | undefined,
   payment: Payment,
   eventType: 'payment.imported' | 'payment.updated',
   cause: string,
 ): Promise<void> {
-  const state = {
-    status: payment.status,
-    amount_cents: payment.amount_cents,
-    currency: payment.currency,
-    captured_cents: payment.captured_cents,
-    reserved_cents: payment.reserved_cents,
-    refunded_cents: payment.refunded_cents,
-  };
+  const moved = before !== undefined && nameable(before) !== nameable(payment);
+  const customer = before === undefined || moved ? await nameOf(tx, payment) : undefined;
+  const customerBefore = moved ? await nameOf(tx, before) : undefined;
   await recordAudit(tx, {
     ...STRIPE,
     brand_id: payment.brand_id,
     event_type: eventType,
     entity_type: 'payment',
     entity_id: payment.payment_id,
-    details: { cause, ...state },
+    details: {
+      cause,
+      before:
+        before === undefined
+          ? null
+          : changedFrom(audited(before, customerBefore), audited(payment, customer)),
+      ...audited(payment, customer),
+    },
   });
   await appendEvent(tx, {
     event_type: 'payment.updated.v1',
     brand_id: payment.brand_id,
     entity_type: 'payment',
     entity_id: payment.payment_id,
-    data: { payment_id: payment.payment_id, ...state },
+    data: { payment_id: payment.payment_id, ...stateOf(payment) },
   });
 }
+
+const nameable = ({ brand_id, customer_id }: Payment) => `${brand_id} ${customer_id}`;
+
+/** A payment's customer, as the audit log has them. */
+const nameOf = async (tx: Transaction, { brand_id, customer_id, erased_at }: Payment): Promise<string> =>
+  erased_at === null ? await customerName(tx, brand_id, customer_id) : customer_id;
+
+const stateOf = (payment: Payment) => ({
+  status: payment.status,
+  amount_cents: payment.amount_cents,
+  currency: payment.currency,
+  captured_cents: payment.captured_cents,
+  reserved_cents: payment.reserved_cents,
+  refunded_cents: payment.refunded_cents,
+});
+
+/**
+ * What the audit log tells: also whose it is, which the provider may correct. Nothing is ever taken out of that, so the customer is
+ * there by name, orders and subscriptions are not.
+ */
+const audited = (payment: Payment, customer: string | undefined) => ({
+  ...stateOf(payment),
+  brand_id: payment.brand_id,
+  ...(customer === undefined ? {} : { customer }),
+  stripe_payment_intent_id: payment.stripe_payment_intent_id,
+  stripe_charge_id: payment.stripe_charge_id,
+});

@@ -20,6 +20,8 @@ export interface Payment {
   created_at: Date;
   updated_at: Date;
   observed_at: Date;
+  /** When its customer was erased; null for all others. */
+  erased_at: Date | null;
 }
 
 /** What the provider says of a payment, asked at `observed_at`; null where it says nothing. */

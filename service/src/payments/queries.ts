@@ -4,7 +4,7 @@ import type { Payment, PaymentObservation } from './payment.ts';
 
 const COLUMNS = `payment_id, brand_id, customer_id, order_id, subscription_id, mode, amount_cents, currency, status,
   captured_cents, reserved_cents, refunded_cents, stripe_payment_intent_id, stripe_charge_id, created_at, updated_at,
-  observed_at`;
+  observed_at, erased_at`;
 
 /** Locks the payment that the provider knows by its intent, or by its charge where there is none (their unique indexes). */
 export async function lockByProvider(
@@ -60,14 +60,16 @@ export async function insert(
   tx: Queryable,
   paymentId: string,
   observation: PaymentObservation,
+  erased: boolean,
 ): Promise<Payment | undefined> {
   const { rows } = await tx.query<Payment>({
     name: 'payments.insert',
     text: `INSERT INTO payments (payment_id, brand_id, customer_id, order_id, subscription_id, mode, amount_cents,
                                  currency, status, captured_cents, stripe_payment_intent_id, stripe_charge_id,
-                                 created_at, updated_at, observed_at)
+                                 created_at, updated_at, observed_at, erased_at)
            VALUES ($1, $2, $3, $4, $5, CASE WHEN $5::text IS NULL THEN 'one_shot' ELSE 'subscription' END, $6,
-                   $7, $8, $9, $10, $11, $12, clock_timestamp(), $13)
+                   $7, $8, $9, $10, $11, $12, clock_timestamp(), $13,
+                   CASE WHEN $14 THEN clock_timestamp() END)
            ON CONFLICT DO NOTHING
            RETURNING ${COLUMNS}`,
     values: [
@@ -84,6 +86,7 @@ export async function insert(
       observation.stripe_charge_id,
       observation.created_at,
       observation.observed_at,
+      erased,
     ],
   });
   return rows[0];
@@ -96,7 +99,7 @@ export async function update(tx: Queryable, payment: Payment): Promise<Payment> 
     text: `UPDATE payments
            SET brand_id = $2, customer_id = $3, order_id = $4, subscription_id = $5, mode = $6, amount_cents = $7,
                currency = $8, status = $9, captured_cents = $10, stripe_payment_intent_id = $11,
-               stripe_charge_id = $12, observed_at = $13, updated_at = clock_timestamp()
+               stripe_charge_id = $12, observed_at = $13, erased_at = $14, updated_at = clock_timestamp()
            WHERE payment_id = $1
            RETURNING ${COLUMNS}`,
     values: [
@@ -113,6 +116,7 @@ export async function update(tx: Queryable, payment: Payment): Promise<Payment> 
       payment.stripe_payment_intent_id,
       payment.stripe_charge_id,
       payment.observed_at,
+      payment.erased_at,
     ],
   });
   return expectRow(rows);

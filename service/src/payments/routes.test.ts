@@ -8,7 +8,7 @@ import { API_AUDIENCE } from '../../../local/issuer/scopes.ts';
 import { startTestApp } from '../../../test/support/app.ts';
 import { readDeclared } from '../../../test/support/declared.ts';
 import { type MadePayment, makePayment } from '../../../test/support/make.ts';
-import { connectIssuer } from '../access/introspection.ts';
+import { connectIssuer } from '../access/issuer.ts';
 import { type Payment, refundableCents } from './payment.ts';
 
 const service = await startTestApp();
@@ -182,7 +182,7 @@ test('for any payments and any filters the list is what filtering and sorting th
         );
       assert.deepEqual(
         await list({ ...filters, limit }, { 'x-brand-id': 'drawn' }),
-        wanted.map(({ brand_id: _, observed_at: __, stripe_charge_id, ...row }) => ({
+        wanted.map(({ brand_id: _, observed_at: __, erased_at: ___, stripe_charge_id, ...row }) => ({
           ...row,
           charge_id: stripe_charge_id,
           refundable_cents: refundableCents(row),
@@ -204,7 +204,7 @@ for (const limit of ['0', '-1', '101', '1.5', '1e2', 'abc', '', '+5', ' 5', '0x1
 
 for (const field of ['customer_id', 'order_id', 'charge_id', 'stripe_payment_intent_id', 'status']) {
   test(`${field} is taken word for word: empty, with a NUL, too long and twice are refused, the rest is looked for`, async () => {
-    for (const value of ['', 'a\0b', 'x'.repeat(501), 'x'.repeat(10_000)])
+    for (const value of ['', 'a\0b', 'x'.repeat(501), 'x'.repeat(7_000)])
       await refuse(address({ [field]: value }), field);
     await refuse(`${LIST}?${field}=a&${field}=b`, field);
     for (const value of ['%', '_', "'; drop table payments; --", '\u202eltr', 'e\u0301', '🦊'.repeat(500)])

@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
-import { grants, type Principal } from '../access/principal.ts';
-import type { Pool } from '../database/pool.ts';
+import type { Principal } from '../access/principal.ts';
+import { grants } from '../access/scopes.ts';
+import type { Connections } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';
 import { between } from '../http/moments.ts';
@@ -13,7 +14,7 @@ import { findPayment, listPayments } from './queries.ts';
 import { PaymentBody, PaymentList, paymentExample, paymentListExample } from './schemas.ts';
 
 export interface PaymentRoutesDeps {
-  pool: Pool;
+  pool: Connections;
   cursors: Cursors;
 }
 
@@ -23,6 +24,7 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
     app.get(
       '/v1/payments/:id',
       {
+        config: { audited: { event_type: 'payment.read', entity_type: 'payment', parameter: 'id' } },
         schema: {
           operationId: 'getPayment',
           summary: 'Get a payment',
@@ -40,7 +42,11 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
       },
       async (request) => {
         const principal = principalOf(request);
-        const payment = await findPayment(pool, principal.brand_id, request.params.id);
+        const payment = await findPayment(
+          pool.ofBrand(principal.brand_id),
+          principal.brand_id,
+          request.params.id,
+        );
         if (payment === undefined || !maySee(principal, payment)) {
           throw new ServiceError('not_found', { message: 'There is no such payment.' });
         }
@@ -51,6 +57,7 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
     app.get(
       '/v1/admin/payments',
       {
+        config: { audited: { event_type: 'payment.listed', entity_type: 'payment' } },
         schema: {
           operationId: 'listPayments',
           summary: 'List payments',
@@ -84,7 +91,13 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
           { request, reply, cursors },
           { operation: 'listPayments', brand_id, filters: { ...filters, created_at_gte, created_at_lt } },
           { limit, cursor },
-          (at) => listPayments(pool, brand_id, { ...filters, ...between(created_at_gte, created_at_lt) }, at),
+          (at) =>
+            listPayments(
+              pool.ofBrand(brand_id),
+              brand_id,
+              { ...filters, ...between(created_at_gte, created_at_lt) },
+              at,
+            ),
           (payment) => payment.payment_id,
         );
         return {
@@ -102,5 +115,5 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
 /** Staff and services see the brand's payments; a person's own app sees that person's. */
 function maySee(principal: Principal, payment: Payment): boolean {
   if (grants(principal.scopes, 'admin:payments.read')) return true;
-  return principal.actor_type === 'user' && payment.customer_id === principal.actor_id;
+  return payment.customer_id === principal.person_id;
 }

@@ -1,3 +1,4 @@
+import { refuseStaleSignIn } from '../access/recent.ts';
 import type { Transaction } from '../database/pool.ts';
 import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
@@ -35,6 +36,8 @@ export async function approveRefund(
 ): Promise<queries.Refund> {
   refuseWhilePaused(deps.provider);
   const { principal } = caller;
+  const stale = refuseStaleSignIn(principal, deps.recentSignIn_s);
+  if (stale !== undefined) throw stale;
   const found = await requireRefund(deps, refund_id, caller);
   const decision = await withLockedPayment(deps, found, async (tx, payment) => {
     const refund = await readAgain(tx, refund_id);

@@ -23,7 +23,7 @@ export async function cancelRefund(
       return await endUnsent(tx, known, 'canceled', known.decision_note, caller);
     }
     // Who asked for it is not lost, whoever tells first that it is so.
-    if (mayBeCanceled(known)) await recordChange(tx, known, REQUESTED, causeOf(caller));
+    if (mayBeCanceled(known)) await recordChange(tx, known, REQUESTED, causeOf(caller), { before: {} });
     return known;
   });
   if (refund.status === 'canceled') return refund;

@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
+import type { Connections } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
+import { addressOf } from '../http/address.ts';
 import { bodyMayBeLeftOut } from '../http/body.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import {
@@ -39,16 +41,23 @@ const callerOf = (request: FastifyRequest): Caller => ({
   principal: principalOf(request),
   key: readIdempotencyKey(request),
   request_id: request.id,
+  ip_address: addressOf(request),
 });
 
 const issueErrors = { ...guardedErrors, ...changeErrors, ...errorResponses(502) };
 
 /** Everything that issues refunds or decides about them. */
-export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRoutes {
-  const measured = measureOwnPart(deps.metrics);
+export function refundCommands({
+  metrics,
+  pool,
+  ...rest
+}: Omit<IssueDeps, 'pool'> & { pool: Connections; metrics: Registry }): RoomRoutes {
+  const measured = measureOwnPart(metrics);
+  /** What is done for a caller is done as the caller's brand. */
+  const depsOf = ({ principal }: Caller): IssueDeps => ({ ...rest, pool: pool.ofBrand(principal.brand_id) });
   const issue = (response: FastifyReply, command: IssueCommand, caller: Caller) =>
-    measured(response, deps.provider, (provider) =>
-      issueRefund({ ...deps, provider }, command, caller, (status, refund) =>
+    measured(response, rest.provider, (provider) =>
+      issueRefund({ ...depsOf(caller), provider }, command, caller, (status, refund) =>
         writeAnswer(response, status, refund),
       ),
     );
@@ -178,9 +187,14 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
     );
 
     /** A refund that something was done about, all of it. */
-    const answerWith = (response: FastifyReply, caller: Caller, work: () => Promise<Refund>) =>
-      answerOnce(deps.pool, caller.key, async () => {
-        const { refund_id, status, stripe_refund_id } = await work();
+    const answerWith = (
+      response: FastifyReply,
+      caller: Caller,
+      work: (deps: IssueDeps) => Promise<Refund>,
+    ) => {
+      const deps = depsOf(caller);
+      return answerOnce(deps.pool, caller.key, async () => {
+        const { refund_id, status, stripe_refund_id } = await work(deps);
         const detail = await readRefund(deps.pool, caller.principal.brand_id, refund_id);
         if (detail === undefined)
           throw new ServiceError('not_found', { message: 'There is no such refund.' });
@@ -188,6 +202,7 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
         const code = unknown ? 202 : 200;
         return { status: code, body: writeAnswer(response, code, detail) };
       });
+    };
 
     const aboutRefund = {
       tags: ['refunds'],
@@ -224,7 +239,7 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
         const verdict = { refund_id: request.params.refund_id, note: request.body.note ?? null };
         return reply(
           response,
-          await answerWith(response, caller, () => approveRefund(deps, verdict, caller)),
+          await answerWith(response, caller, (deps) => approveRefund(deps, verdict, caller)),
         );
       },
     );
@@ -246,7 +261,10 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
       async (request, response) => {
         const caller = callerOf(request);
         const verdict = { refund_id: request.params.refund_id, note: request.body.note ?? null };
-        return reply(response, await answerWith(response, caller, () => rejectRefund(deps, verdict, caller)));
+        return reply(
+          response,
+          await answerWith(response, caller, (deps) => rejectRefund(deps, verdict, caller)),
+        );
       },
     );
 
@@ -270,7 +288,7 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
         const { refund_id } = request.params;
         return reply(
           response,
-          await answerWith(response, caller, () => cancelRefund(deps, refund_id, caller)),
+          await answerWith(response, caller, (deps) => cancelRefund(deps, refund_id, caller)),
         );
       },
     );
@@ -300,7 +318,10 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
       async (request, response) => {
         const caller = callerOf(request);
         const { refund_id } = request.params;
-        return reply(response, await answerWith(response, caller, () => syncRefund(deps, refund_id, caller)));
+        return reply(
+          response,
+          await answerWith(response, caller, (deps) => syncRefund(deps, refund_id, caller)),
+        );
       },
     );
 
@@ -353,7 +374,7 @@ export function refundCommands(deps: IssueDeps & { metrics: Registry }): RoomRou
         };
         return reply(
           response,
-          await answerWith(response, caller, () => resolveRefund(deps, command, caller)),
+          await answerWith(response, caller, (deps) => resolveRefund(deps, command, caller)),
         );
       },
     );

@@ -1,4 +1,4 @@
-import { type Actor, STRIPE } from '../audit/record.ts';
+import { type Actor, changedFrom, type Origin, STRIPE } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
 import type { OutboxEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
@@ -20,13 +20,18 @@ type RefundState = Pick<
   | 'origin'
 >;
 
+/** What the audit log tells of a refund: what other services are told, and how much of it counts. */
+type AuditedState = RefundState & Holding;
+
 /** Who brought a change about, and by what. */
 export interface Cause {
   actor: Actor;
   /** A Stripe event's id, `backfill`, a request's id. */
   cause: string;
-  /** The request in which it happened, where it was one. */
-  request_id?: string;
+  /** From where, where a caller did it. */
+  origin?: Origin;
+  /** Why it was asked for: one of the codes of the reasons. */
+  reason_code?: string;
 }
 
 /** What Stripe says by itself is nobody's doing here. */
@@ -75,13 +80,15 @@ function nameOf(from: RefundState | null, to: RefundState): Naming {
  */
 export async function recordTransition(
   tx: Transaction,
-  from: (RefundState & Holding) | null,
-  to: RefundState,
-  { actor, cause, request_id }: Cause,
+  from: AuditedState | null,
+  to: AuditedState,
+  { actor, cause, origin, reason_code }: Cause,
 ): Promise<Date> {
   const deltas = counterDeltas(from, to);
   const { audit, event } = nameOf(from, to);
-  const step = { cause, from_status: from?.status ?? null, ...deltas };
+  const before = from === null ? null : changedFrom(auditedState(from), auditedState(to));
+  const why = reason_code === undefined ? { cause } : { cause, reason_code };
+  const from_status = from?.status ?? null;
   const { rows } = await tx.query<{ now: Date }>({
     name: 'refund_transitions.record',
     // One statement, so that there is never one of the four without the others. The table's check refuses counters which
@@ -98,8 +105,8 @@ export async function recordTransition(
              RETURNING transition_id, occurred_at
            ), audit AS (
              INSERT INTO audit_log (occurred_at, actor_type, actor_id, brand_id, event_type, entity_type, entity_id,
-                                    request_id, details, transition_id)
-             SELECT occurred_at, $8, $9, $3, $11, 'refund', $1, $12, $13, transition_id FROM transition
+                                    request_id, client_id, ip_address, details, transition_id)
+             SELECT occurred_at, $8, $9, $3, $11, 'refund', $1, $12, $17, $18, $13, transition_id FROM transition
            )
            INSERT INTO outbox (event_id, event_type, brand_id, entity_type, entity_id, data, occurred_at, transition_id)
            SELECT $14, $15, $3, 'refund', $1, $16, occurred_at, transition_id FROM transition
@@ -108,7 +115,7 @@ export async function recordTransition(
       to.refund_id,
       to.payment_id,
       to.brand_id,
-      step.from_status,
+      from_status,
       to.status,
       deltas.reserved_delta_cents,
       deltas.refunded_delta_cents,
@@ -116,11 +123,13 @@ export async function recordTransition(
       actor.actor_id,
       cause,
       audit,
-      request_id ?? null,
-      JSON.stringify({ ...step, ...stateOf(to) }),
+      origin?.request_id ?? null,
+      JSON.stringify({ ...why, from_status, ...deltas, before, ...auditedState(to) }),
       newId('event'),
       event,
       JSON.stringify(eventData(to)),
+      origin?.client_id ?? null,
+      origin?.ip_address ?? null,
     ],
   });
   const [row] = rows;
@@ -128,20 +137,24 @@ export async function recordTransition(
   return row.now;
 }
 
-/** A change that is no transition, such as a bank reference that became known: an audit row and an event. */
+/**
+ * A change that is no transition, such as a bank reference that became known: an audit row and an event.
+ *
+ * @param details what has changed, and `before` with what that was
+ */
 export async function recordChange(
   tx: Transaction,
-  refund: RefundState,
+  refund: AuditedState,
   naming: Naming,
-  { actor, cause, request_id }: Cause,
-  details: Record<string, unknown> = {},
+  { actor, cause, origin }: Cause,
+  details: Record<string, unknown> & { before: object },
 ): Promise<void> {
   await tx.query({
     name: 'refunds.record_change',
     text: `WITH audit AS (
              INSERT INTO audit_log (occurred_at, actor_type, actor_id, brand_id, event_type, entity_type, entity_id,
-                                    request_id, details)
-             VALUES (clock_timestamp(), $2, $3, $4, $5, 'refund', $1, $6, $7)
+                                    request_id, client_id, ip_address, details)
+             VALUES (clock_timestamp(), $2, $3, $4, $5, 'refund', $1, $6, $11, $12, $7)
            )
            INSERT INTO outbox (event_id, event_type, brand_id, entity_type, entity_id, data, occurred_at)
            VALUES ($8, $9, $4, 'refund', $1, $10, clock_timestamp())`,
@@ -151,11 +164,13 @@ export async function recordChange(
       actor.actor_id,
       refund.brand_id,
       naming.audit,
-      request_id ?? null,
-      JSON.stringify({ cause, ...details, ...stateOf(refund) }),
+      origin?.request_id ?? null,
+      JSON.stringify({ cause, ...details, ...auditedState(refund) }),
       newId('event'),
       naming.event,
       JSON.stringify(eventData(refund)),
+      origin?.client_id ?? null,
+      origin?.ip_address ?? null,
     ],
   });
 }
@@ -167,6 +182,8 @@ const stateOf = (refund: RefundState) => ({
   stripe_refund_id: refund.stripe_refund_id,
   failure_reason: refund.failure_reason,
 });
+
+const auditedState = (refund: AuditedState) => ({ ...stateOf(refund), counted_cents: refund.counted_cents });
 
 const eventData = (refund: RefundState) => ({
   refund_id: refund.refund_id,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Principal } from '../access/principal.ts';
+import { customerOf, type Principal } from '../access/principal.ts';
+import { refuseStaleSignIn } from '../access/recent.ts';
 import { type Pool, type Transaction, withTransaction } from '../database/pool.ts';
 import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
@@ -23,7 +24,7 @@ import { type Cause, recordTransition } from './history.ts';
 import { type ApprovalLimits, needsApproval, readLimits, roleOf } from './limits.ts';
 import type { RefundProvider } from './provider.ts';
 import * as queries from './queries.ts';
-import { findProviderReason } from './reasons.ts';
+import { findReason } from './reasons.ts';
 import { findOut } from './recover.ts';
 import { counts } from './refund.ts';
 import { refusalOfFailed, refuseAmount } from './refusals.ts';
@@ -37,6 +38,8 @@ export interface IssueDeps {
   log: Pick<Logger, 'warn' | 'info' | 'error'>;
   /** Above how much somebody else has to approve, where the database says nothing. */
   approvalLimits: ApprovalLimits;
+  /** How long ago a person may have signed in who approves, or asks for what has to be approved; 0: however long. */
+  recentSignIn_s: number;
 }
 
 /** A refund that somebody asks for. */
@@ -58,6 +61,7 @@ export interface Caller {
   principal: Principal;
   key: IdempotencyKey | null;
   request_id: string;
+  ip_address: string | null;
 }
 
 /** Writes the body of an answer, as its operation declares it. */
@@ -68,10 +72,10 @@ const REPEAT_WITHIN_s = 300;
 /** How long an attempt may take to find out what has become of a refund before recovery asks. */
 export const FOUND_OUT_WITHIN_s = 60;
 
-export const causeOf = ({ principal, request_id }: Caller): Cause => ({
+export const causeOf = ({ principal, request_id, ip_address }: Caller): Cause => ({
   actor: principal,
   cause: request_id,
-  request_id,
+  origin: { request_id, client_id: principal.client_id, ip_address },
 });
 
 /** What was decided: a refund to be sent or approved, or what an earlier attempt under the same key came to, or why not. */
@@ -163,7 +167,7 @@ async function carryOut(
  * over might have made a refund by then.
  */
 async function decide(
-  { pool, provider, approvalLimits }: IssueDeps,
+  { pool, provider, approvalLimits, recentSignIn_s }: IssueDeps,
   command: IssueCommand,
   caller: Caller,
   attempt: 'first' | 'asked',
@@ -171,18 +175,20 @@ async function decide(
   const { principal, key } = caller;
   return await withTransaction(pool, async (tx) => {
     // What does not need one another's answers is asked for together.
-    const [claim, payment, dispute, limits, provider_reason] = await Promise.all([
+    const [claim, found, dispute, limits, known_reason] = await Promise.all([
       key === null ? undefined : claimKey(tx, key),
       lockPaymentOfBrand(tx, principal.brand_id, command),
       findBlockingDispute(tx, command),
       readLimits(tx, approvalLimits, principal.brand_id, roleOf(principal)),
-      findProviderReason(tx, command.reason),
+      findReason(tx, command.reason),
     ]);
     if (claim?.state === 'answered') return { decided: 'answered', answer: claim.answer };
     if (claim?.state === 'taken_over' && claim.refund_id !== null) {
       return { decided: 'taken_over', refund_id: claim.refund_id };
     }
     refuseWhilePaused(provider);
+    const customer_id = customerOf(principal, 'admin:refunds.issue');
+    const payment = customer_id === undefined || found?.customer_id === customer_id ? found : undefined;
     if (payment === undefined) {
       if (attempt === 'first' && command.payment_id === undefined) return { decided: 'unknown_charge' };
       const what = command.payment_id === undefined ? 'charge' : 'payment';
@@ -197,6 +203,10 @@ async function decide(
 
     const { currency, brand_id } = payment;
     const amount_cents = command.amount_cents ?? refundableCents(payment);
+    const awaits = needsApproval(limits, currency, amount_cents);
+    const stale = awaits ? refuseStaleSignIn(principal, recentSignIn_s) : undefined;
+    // Not kept for the key: it is to be sent again with it.
+    if (stale !== undefined) throw stale;
     const refund: queries.RequestedRefund = {
       refund_id: newId('refund'),
       payment_id: payment.payment_id,
@@ -206,19 +216,21 @@ async function decide(
       amount_cents,
       counted_cents: amount_cents,
       currency,
-      status: needsApproval(limits, currency, amount_cents) ? 'awaiting_approval' : 'pending',
+      status: awaits ? 'awaiting_approval' : 'pending',
       reason: command.reason,
       note: command.note,
-      provider_reason,
+      provider_reason: known_reason?.provider_reason ?? null,
       origin: 'api',
       requested_by_type: principal.actor_type,
       requested_by_id: principal.actor_id,
       stripe_refund_id: null,
       failure_reason: null,
     };
+    const cause = causeOf(caller);
+    if (known_reason !== undefined) cause.reason_code = known_reason.code;
     const [requested, asked_at] = await Promise.all([
       queries.insertRequested(tx, refund, FOUND_OUT_WITHIN_s),
-      recordTransition(tx, null, refund, causeOf(caller)),
+      recordTransition(tx, null, refund, cause),
       key === null ? undefined : noteRefund(tx, key, refund.refund_id),
       tx.commit(),
     ]);

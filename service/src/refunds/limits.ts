@@ -1,5 +1,5 @@
 import type { Principal } from '../access/principal.ts';
-import { grants } from '../access/principal.ts';
+import { grants } from '../access/scopes.ts';
 import type { Queryable } from '../database/pool.ts';
 
 /** Whose limit holds for a caller: a service by itself, or a person who may or may not approve others' refunds. */

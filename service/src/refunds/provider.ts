@@ -63,7 +63,7 @@ export interface RefundProvider {
   findRefund(order: Pick<RefundOrder, 'refund_id' | 'payment'>): Promise<ProviderLookup>;
   /** Cancels a refund, where the provider lets it be canceled. */
   cancelRefund(stripeRefundId: string): Promise<ProviderAnswer>;
-  /** Asks for a charge that the books do not know. */
+  /** Asks for a charge that the books do not know; one that they do know, under whichever brand, is left as it is. */
   bringInCharge(chargeId: string, cause: string): Promise<Refreshed>;
   /** Asks for a payment and all of its refunds again. */
   refreshPayment(payment: ProviderPayment, cause: string): Promise<Refreshed>;

@@ -18,16 +18,16 @@ export async function listReasons(db: Queryable): Promise<RefundReason[]> {
   return rows;
 }
 
-/** What the provider is told of a reason; nothing of free text. One that is no longer offered is still understood (primary key). */
-export async function findProviderReason(
+/** The reason of that code; undefined for free text. One that is no longer offered is still understood (primary key). */
+export async function findReason(
   db: Queryable,
   reason: string | null,
-): Promise<ProviderReason | null> {
-  if (reason === null) return null;
-  const { rows } = await db.query<Pick<RefundReason, 'provider_reason'>>({
-    name: 'refund_reasons.provider_reason',
-    text: 'SELECT provider_reason FROM refund_reasons WHERE code = $1',
+): Promise<Pick<RefundReason, 'code' | 'provider_reason'> | undefined> {
+  if (reason === null) return undefined;
+  const { rows } = await db.query<Pick<RefundReason, 'code' | 'provider_reason'>>({
+    name: 'refund_reasons.find',
+    text: 'SELECT code, provider_reason FROM refund_reasons WHERE code = $1',
     values: [reason],
   });
-  return rows[0]?.provider_reason ?? null;
+  return rows[0];
 }

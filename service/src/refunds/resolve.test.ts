@@ -92,7 +92,7 @@ test('a refund that Stripe tells of as failed two minutes after it had succeeded
     pool: world.pool,
     stripe: createStripe({ api_key: TEST_KEY, api_base: world.standIn.url }),
     default_brand: 'default',
-    connectionString: String(world.pool.options.connectionString),
+    connectionString: world.databaseUrl,
     log: pino({ level: 'silent' }),
   });
   context.after(() => worker.stop());

@@ -53,7 +53,12 @@ export async function resolveRefund(
       resolved,
       { audit: 'refund.resolved', event: 'refund.resolved.v1' },
       causeOf(caller),
-      { resolution: resolved.resolution, replaced_by: resolved.replaced_by },
+      {
+        owed_cents: resolved.owed_cents,
+        resolution: resolved.resolution,
+        replaced_by: resolved.replaced_by,
+        before: { resolution: null },
+      },
     );
     return resolved;
   });

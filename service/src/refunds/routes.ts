@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
-import type { Pool } from '../database/pool.ts';
+import type { Connections } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';
 import { between } from '../http/moments.ts';
@@ -21,7 +21,7 @@ import {
 } from './schemas.ts';
 
 export interface RefundRoutesDeps {
-  pool: Pool;
+  pool: Connections;
   cursors: Cursors;
 }
 
@@ -31,6 +31,7 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refunds',
       {
+        config: { audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: ['reason'] } },
         schema: {
           operationId: 'listRefunds',
           summary: 'List refunds',
@@ -89,7 +90,13 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
           { request, reply, cursors },
           { operation: 'listRefunds', brand_id, filters: { ...filters, created_at_gte, created_at_lt } },
           { limit, cursor },
-          (at) => listRefunds(pool, brand_id, { ...filters, ...between(created_at_gte, created_at_lt) }, at),
+          (at) =>
+            listRefunds(
+              pool.ofBrand(brand_id),
+              brand_id,
+              { ...filters, ...between(created_at_gte, created_at_lt) },
+              at,
+            ),
           (refund) => refund.refund_id,
         );
         return { refunds };
@@ -99,6 +106,7 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refund-reasons',
       {
+        config: { audited: false },
         schema: {
           operationId: 'listRefundReasons',
           summary: 'List refund reasons',
@@ -108,12 +116,15 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
           response: { 200: json('The reasons', ReasonList, reasonListExample), ...guardedErrors },
         },
       },
-      async () => ({ reasons: await listReasons(pool) }),
+      async (request) => ({ reasons: await listReasons(pool.ofBrand(principalOf(request).brand_id)) }),
     );
 
     app.get(
       '/v1/admin/refunds/:refund_id',
       {
+        config: {
+          audited: { event_type: 'refund.read', entity_type: 'refund', parameter: 'refund_id' },
+        },
         schema: {
           operationId: 'getRefund',
           summary: 'Get a refund',
@@ -130,7 +141,8 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
         },
       },
       async (request) => {
-        const refund = await readRefund(pool, principalOf(request).brand_id, request.params.refund_id);
+        const { brand_id } = principalOf(request);
+        const refund = await readRefund(pool.ofBrand(brand_id), brand_id, request.params.refund_id);
         if (refund === undefined)
           throw new ServiceError('not_found', { message: 'There is no such refund.' });
         return refund;

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
-import { createPool, type Pool, withTransaction } from '../database/pool.ts';
+import { type Connections, createPool, withTransaction } from '../database/pool.ts';
 import { observePayment } from '../payments/observe.ts';
 import type { Payment } from '../payments/payment.ts';
 import type { Refund } from './queries.ts';
 import { observeRefund, type RefundObservation, type Settlement, type SettleOptions } from './settle.ts';
 
 let database: TestDatabase;
-let pool: Pool;
+let pool: Connections;
 let clock = Date.UTC(2026, 0, 1);
 let number = 0;
 

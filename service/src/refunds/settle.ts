@@ -1,4 +1,5 @@
 import { raiseAnomaly, resolveAnomalies } from '../audit/anomalies.ts';
+import { changedFrom } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
 import { newId } from '../ids.ts';
 import { type Payment, refundableCents } from '../payments/payment.ts';
@@ -246,7 +247,11 @@ async function settleRefund(
   const cause = toldByStripe(options.cause);
   if (!moved) {
     const naming = { audit: 'refund.updated', event: 'refund.updated.v1' } as const;
-    await Promise.all([agreed, queries.update(tx, next), recordChange(tx, next, naming, cause)]);
+    await Promise.all([
+      agreed,
+      queries.update(tx, next),
+      recordChange(tx, next, naming, cause, whatElse(known, next)),
+    ]);
     return { settlement: 'updated', refund: next };
   }
   const fits = counted.missing_cents === 0;
@@ -261,6 +266,17 @@ async function settleRefund(
     options.last?.(next),
   ]);
   return { settlement: 'moved', refund: next };
+}
+
+/** What has changed where the status has not. Of the reason, which may be a person's words, only that it has. */
+function whatElse(known: queries.Refund, next: queries.Refund) {
+  const told = ({ failure_reason, pending_reason, bank_reference }: queries.Refund) => ({
+    failure_reason,
+    pending_reason,
+    bank_reference,
+  });
+  const before = changedFrom(told(known), told(next)) ?? {};
+  return { ...told(next), reason_changed: known.reason !== next.reason, before };
 }
 
 /**

@@ -56,6 +56,7 @@ function deps({
     turns: takeTurns(),
     log: world.app.log as never,
     approvalLimits: limits,
+    recentSignIn_s: 0,
   };
 }
 
@@ -76,13 +77,16 @@ function person(actor_id: string, idempotency_key?: string): Caller {
     principal: {
       actor_type: 'user',
       actor_id,
+      person_id: actor_id,
       client_id: 'console',
       scopes: new Set(['admin:refunds']),
       brand_id: 'default',
       brand_is_default: true,
+      signed_in_at_ms: undefined,
     },
     key,
     request_id: `request_${number}`,
+    ip_address: null,
   };
 }
 

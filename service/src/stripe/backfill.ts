@@ -1,6 +1,6 @@
 import type pg from 'pg';
+import { alone } from '../database/alone.ts';
 import { newId } from '../ids.ts';
-import { alone } from './alone.ts';
 import { bringIn, type Changes } from './apply.ts';
 import type { AskDeps, Finding } from './ask.ts';
 import { askForPage, type Page, STEPS, type Step, shareRead } from './pages.ts';

@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Logger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker';
+import type pg from 'pg';
 import type { Logger as Log } from 'pino';
-import { createPool, type Pool } from '../database/pool.ts';
+import { openPool } from '../database/pool.ts';
 import { releaseJobsOf } from './job-queries.ts';
 import { startLiveness } from './liveness.ts';
 
@@ -83,7 +84,7 @@ export async function startJobQueue(options: JobQueueOptions): Promise<RunningJo
   };
 }
 
-async function startRun(pool: Pool, { tasks, concurrency, log }: JobQueueOptions): Promise<QueueRun> {
+async function startRun(pool: pg.Pool, { tasks, concurrency, log }: JobQueueOptions): Promise<QueueRun> {
   const events: WorkerEvents = new EventEmitter();
   let queueId: string | undefined;
   events.on('pool:create', ({ workerPool }) => {
@@ -117,8 +118,8 @@ async function stopRun({ runner }: QueueRun): Promise<void> {
 }
 
 /** One connection to listen, one to say that it is at work, and one for each job under way. */
-function createQueuePool({ connectionString, concurrency, log }: JobQueueOptions): Pool {
-  const pool = createPool({
+function createQueuePool({ connectionString, concurrency, log }: JobQueueOptions): pg.Pool {
+  const pool = openPool({
     connectionString,
     max: concurrency + 3,
     applicationName: 'payments jobs',

@@ -149,6 +149,10 @@ test('a charge that Stripe does not know is refused; more than is left has a cod
   assert.ok(over.outcome === 'refused');
   assert.equal(over.refusal.code, 'amount_too_large');
   assert.equal(await provider.bringInCharge('ch_unknown_to_everybody', 'test'), 'missing');
+  // No names of Stripe's: a caller is not told to come back for them.
+  for (const nonsense of ['x'.repeat(256), '../charges', 'ch_é', '']) {
+    assert.equal(await provider.bringInCharge(nonsense, 'test'), 'missing', nonsense);
+  }
   assert.equal(await provider.refreshRefund('re_unknown_to_everybody', 'test'), 'missing');
 });
 

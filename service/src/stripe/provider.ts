@@ -21,6 +21,7 @@ import { bringIn } from './apply.ts';
 import { type Answer, type AskDeps, ask, askForEverything, startAsking } from './ask.ts';
 import { sendOnlyBefore } from './client.ts';
 import { describeFailure } from './inbox.ts';
+import { findBrandOf } from './queries.ts';
 import { observedRefund } from './translate.ts';
 
 export interface ProviderDeps extends AskDeps {
@@ -146,7 +147,12 @@ export function createProvider(deps: ProviderDeps): RefundProvider {
         return judge(error, false);
       }
     },
-    bringInCharge: (chargeId, cause) => refresh(() => ask(deps, 'charge', chargeId), cause),
+    async bringInCharge(chargeId, cause) {
+      if (!AN_ID.test(chargeId)) return 'missing';
+      // Who asks may be of another brand than the charge: nothing of it is touched on their account.
+      const known = await findBrandOf(deps.pool, { object_type: 'charge', object_id: chargeId });
+      return known === undefined ? await refresh(() => ask(deps, 'charge', chargeId), cause) : 'refreshed';
+    },
     refreshPayment: (payment, cause) => refresh(() => everythingOf(deps, payment), cause),
     refreshRefund: (stripeRefundId, cause) =>
       refresh(async () => {
@@ -168,6 +174,9 @@ const namedBy = ({ stripe_payment_intent_id, stripe_charge_id }: ProviderPayment
   stripe_payment_intent_id === null
     ? { charge: stripe_charge_id ?? '' }
     : { payment_intent: stripe_payment_intent_id };
+
+/** What Stripe may have called something; anything else it is not asked about, since it may answer that with no more than a status. */
+const AN_ID = /^\w{1,255}$/;
 
 /** Statuses of an answer that is no word on the request itself: nothing was done for want of leave to ask. */
 const NOT_LET_IN: ReadonlySet<number> = new Set([401, 403]);

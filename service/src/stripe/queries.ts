@@ -106,6 +106,22 @@ export async function findEvent(db: Queryable, eventId: string): Promise<InboxEv
   return rows[0];
 }
 
+/** The brand whose books have an object of Stripe's; undefined where none have it (each a unique index). */
+export async function findBrandOf(
+  db: Queryable,
+  { object_type, object_id }: Pick<InboxEvent, 'object_type' | 'object_id'>,
+): Promise<string | undefined> {
+  const { rows } = await db.query<{ brand_id: string }>({
+    name: 'stripe_events.brand_of_object',
+    text: `SELECT brand_id FROM payments WHERE $1 = 'charge' AND stripe_charge_id = $2
+           UNION ALL SELECT brand_id FROM payments WHERE $1 = 'payment_intent' AND stripe_payment_intent_id = $2
+           UNION ALL SELECT brand_id FROM refunds WHERE $1 = 'refund' AND stripe_refund_id = $2
+           UNION ALL SELECT brand_id FROM disputes WHERE $1 = 'dispute' AND stripe_dispute_id = $2`,
+    values: [object_type, object_id],
+  });
+  return rows[0]?.brand_id;
+}
+
 /** An event of the inbox by our id or Stripe's; ours begin with another word (primary key, unique stripe_event_id). */
 export async function findEventByAnyId(db: Queryable, id: string): Promise<InboxEvent | undefined> {
   const { rows } = await db.query<InboxEvent>({

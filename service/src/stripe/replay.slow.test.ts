@@ -193,3 +193,19 @@ test('who replayed is in the audit log, and nobody replays without the scope for
   const reader = await world.caller({ scope: 'admin:refunds' });
   assert.equal((await reader.post(PATH, { event_id: eventId })).status, 403);
 });
+
+test('a caller who names a brand replays events of what is in its books only; to all others there is no such event', async () => {
+  const theirs = await receive('charge', (await world.pay({ brand_id: 'second' })).charge_id);
+  const nobodys = await receive('refund', (await dashboardRefund()).id);
+  const callers = {
+    first: await world.caller({ scope: 'admin:webhooks', brand: 'default' }),
+    second: await world.caller({ scope: 'admin:webhooks', brand: 'second' }),
+  };
+  const asked = async (caller: Caller, event_id: string) => (await caller.post(PATH, { event_id })).status;
+  assert.equal(await asked(callers.first, theirs), 404);
+  assert.equal((await eventRow(theirs)).attempts, 0);
+  assert.equal(await asked(callers.second, theirs), 200);
+  assert.equal(await asked(callers.second, nobodys), 404);
+  assert.equal((await replay(nobodys)).status, 200);
+  assert.equal(await asked(callers.first, nobodys), 200);
+});

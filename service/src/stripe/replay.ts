@@ -1,4 +1,4 @@
-import { type Actor, recordAudit } from '../audit/record.ts';
+import { type Actor, type Origin, recordAudit } from '../audit/record.ts';
 import { isDatabaseUnavailable } from '../database/unavailable.ts';
 import { ServiceError } from '../errors.ts';
 import { stripeFailure } from './client.ts';
@@ -8,7 +8,9 @@ import * as queries from './queries.ts';
 /** Who asks for it. */
 export interface Replayer extends Actor {
   brand_id: string;
-  request_id: string;
+  /** Sees events of this brand's objects only, and none that is of no brand yet. */
+  bound: boolean;
+  origin: Origin;
 }
 
 export interface Replay {
@@ -26,13 +28,14 @@ export interface Replay {
  * A worker may be at the same event: whoever comes second finds nothing new to say.
  *
  * @param id ours (`event_…`) or Stripe's (`evt_…`)
- * @returns what has become of it; undefined where it is not stored. `http_status` 500: it could not be processed.
+ * @returns what has become of it; undefined where it is not stored, or not for this caller to see. `http_status` 500: it could not be processed.
  * @throws ServiceError where Stripe does not answer, and what the database throws
  */
 export async function replayEvent(deps: InboxDeps, id: string, by: Replayer): Promise<Replay | undefined> {
   const { pool } = deps;
   const event = await queries.findEventByAnyId(pool, id);
   if (event === undefined) return undefined;
+  if (by.bound && (await queries.findBrandOf(pool, event)) !== by.brand_id) return undefined;
   await recordAudit(pool, {
     actor_type: by.actor_type,
     actor_id: by.actor_id,
@@ -40,7 +43,7 @@ export async function replayEvent(deps: InboxDeps, id: string, by: Replayer): Pr
     event_type: 'stripe_event.replayed',
     entity_type: 'stripe_event',
     entity_id: event.event_id,
-    request_id: by.request_id,
+    origin: by.origin,
     details: { stripe_event_id: event.stripe_event_id, event_type: event.event_type, status: event.status },
   });
   const conclusion = await attempt(deps, event);

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import { ServiceError } from '../errors.ts';
+import { addressOf } from '../http/address.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import {
   ErrorBody,
@@ -44,7 +45,7 @@ export function inboxRoutes(deps: InboxDeps): RoomRoutes {
           operationId: 'replayStripeEvent',
           summary: 'Replay an event from Stripe',
           description:
-            'Asks Stripe about the object of a stored event once more, whatever has become of the event before, and brings what Stripe says now into the books. Safe at any time and as often as wanted: nothing is done twice.',
+            'Asks Stripe about the object of a stored event once more, whatever has become of the event before, and brings what Stripe says now into the books. Safe at any time and as often as wanted: nothing is done twice. Whoever is bound to a brand, or names one, sees events of what is in that brand’s books only.',
           tags: ['webhooks'],
           security: anyScope('admin:webhooks'),
           headers: idempotencyHeaders,
@@ -76,7 +77,12 @@ export function inboxRoutes(deps: InboxDeps): RoomRoutes {
               actor_type: principal.actor_type,
               actor_id: principal.actor_id,
               brand_id: principal.brand_id,
-              request_id: request.id,
+              bound: !principal.brand_is_default,
+              origin: {
+                request_id: request.id,
+                client_id: principal.client_id,
+                ip_address: addressOf(request),
+              },
             });
             if (replay === undefined) {
               throw new ServiceError('not_found', { message: 'There is no such event in the inbox.' });

@@ -58,7 +58,7 @@ export function webhookRoutes(parent: FastifyInstance, { pool, secrets, live }: 
           security: [],
           response: {
             200: json('Stored, now or before', Received, example),
-            ...errorResponses(400, 401, 413, 500, 503),
+            ...errorResponses(400, 401, 413, 415, 500, 503),
           },
         },
       },

@@ -1,5 +1,5 @@
+import { alone } from '../../database/alone.ts';
 import { newId } from '../../ids.ts';
-import { alone } from '../alone.ts';
 import type { AskDeps } from '../ask.ts';
 import { STEPS, type Window } from '../pages.ts';
 import * as queries from './queries.ts';

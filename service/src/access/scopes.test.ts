@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { grants } from './principal.ts';
+import { grants } from './scopes.ts';
 
 for (const [granted, needed, expected] of [
   ['admin:refunds.read', 'admin:refunds.read', true],

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { API_AUDIENCE } from '../../../local/issuer/scopes.ts';
 import { startIssuer } from '../../../local/issuer/start.ts';
-import { connectIssuer, IssuerUnavailable } from './introspection.ts';
+import { connectIssuer, IssuerUnavailable } from './issuer.ts';
 
 const local = await startIssuer();
 after(() => local.close());
@@ -15,7 +15,7 @@ const issuer = connectIssuer({ issuer: local.url, ...credentials, audience: API_
 
 test("a service's token has its client, its scopes, its expiry and no brand", async () => {
   const { access_token } = await local.mintToken({ scope: 'admin:refunds.read admin:payments.read' });
-  const facts = await issuer.introspect(access_token);
+  const facts = await issuer.check(access_token);
   assert.ok(facts);
   assert.equal(facts.client_id, 'developer');
   assert.ok(facts.sub === undefined || facts.sub === 'developer');
@@ -27,7 +27,7 @@ test("a service's token has its client, its scopes, its expiry and no brand", as
 
 test("a person's token names the person, and the brand that it is bound to", async () => {
   const { access_token } = await local.mintToken({ as: 'agent', brand: 'acme' });
-  const facts = await issuer.introspect(access_token);
+  const facts = await issuer.check(access_token);
   assert.equal(facts?.sub, 'agent');
   assert.equal(facts?.client_id, 'console');
   assert.equal(facts?.brand, 'acme');
@@ -35,15 +35,15 @@ test("a person's token names the person, and the brand that it is bound to", asy
 
 test('a person without any role has a good token and no scope', async () => {
   const { access_token } = await local.mintToken({ as: 'nobody' });
-  assert.deepEqual((await issuer.introspect(access_token))?.scopes, new Set());
+  assert.deepEqual((await issuer.check(access_token))?.scopes, new Set());
 });
 
 test('an unknown, an expired and a revoked token are all not good', async () => {
-  assert.equal(await issuer.introspect('lph_at_nobody_ever_made_this'), undefined);
+  assert.equal(await issuer.check('lph_at_nobody_ever_made_this'), undefined);
   const expired = await local.mintToken({ scope: 'admin:refunds.read', expires_in_s: -1 });
-  assert.equal(await issuer.introspect(expired.access_token), undefined);
+  assert.equal(await issuer.check(expired.access_token), undefined);
   const { access_token } = await local.mintToken({ scope: 'admin:refunds.read' });
-  assert.ok(await issuer.introspect(access_token));
+  assert.ok(await issuer.check(access_token));
   const response = await fetch(`${local.url}/token/revocation`, {
     method: 'POST',
     headers: {
@@ -52,19 +52,19 @@ test('an unknown, an expired and a revoked token are all not good', async () => 
     body: new URLSearchParams({ token: access_token }),
   });
   assert.equal(response.status, 200);
-  assert.equal(await issuer.introspect(access_token), undefined);
+  assert.equal(await issuer.check(access_token), undefined);
 });
 
 test('a token of another audience is not good here, and is where no audience is asked for', async () => {
   const { access_token } = await local.mintToken({ scope: 'admin:refunds.read', audience: 'urn:other' });
-  assert.equal(await issuer.introspect(access_token), undefined);
-  assert.ok(await connectIssuer({ issuer: local.url, ...credentials }).introspect(access_token));
+  assert.equal(await issuer.check(access_token), undefined);
+  assert.ok(await connectIssuer({ issuer: local.url, ...credentials }).check(access_token));
 });
 
 test('where there is no discovery, the introspection address alone is enough', async () => {
   const direct = connectIssuer({ introspection_url: `${local.url}/token/introspection`, ...credentials });
   const { access_token } = await local.mintToken({ scope: 'admin:refunds.read' });
-  assert.equal((await direct.introspect(access_token))?.client_id, 'developer');
+  assert.equal((await direct.check(access_token))?.client_id, 'developer');
 });
 
 test('wrong credentials of ours mean unavailable, not that the token is bad', async () => {
@@ -74,7 +74,7 @@ test('wrong credentials of ours mean unavailable, not that the token is bad', as
     client_secret: 'wrong',
   });
   const { access_token } = await local.mintToken({ scope: 'admin:refunds.read' });
-  await assert.rejects(stranger.introspect(access_token), IssuerUnavailable);
+  await assert.rejects(stranger.check(access_token), IssuerUnavailable);
 });
 
 test('an issuer that is down when first asked is asked again, and its answers count from then on', async () => {
@@ -88,14 +88,14 @@ test('an issuer that is down when first asked is asked again, and its answers co
     const { access_token } = await other.mintToken({ scope: 'admin:refunds.read' });
     for (const kind of ['refuse', 'error_500', 'hang'] as const) {
       await other.outage(kind);
-      await assert.rejects(patient.introspect(access_token), IssuerUnavailable, kind);
+      await assert.rejects(patient.check(access_token), IssuerUnavailable, kind);
       await assert.rejects(patient.reach());
     }
     await other.restore();
     await patient.reach();
-    assert.equal((await patient.introspect(access_token))?.client_id, 'developer');
+    assert.equal((await patient.check(access_token))?.client_id, 'developer');
     await other.outage('refuse');
-    await assert.rejects(patient.introspect(access_token), IssuerUnavailable);
+    await assert.rejects(patient.check(access_token), IssuerUnavailable);
   } finally {
     await other.close();
   }
@@ -137,7 +137,7 @@ for (const [what, answer] of [
 ] as const) {
   test(`an answer that ${what} is never a good token`, async () => {
     await using issuer = await answering(usual, answer);
-    const outcome = await issuer.connection.introspect('a').catch((error: unknown) => {
+    const outcome = await issuer.connection.check('a').catch((error: unknown) => {
       assert.ok(error instanceof IssuerUnavailable);
       return undefined;
     });
@@ -147,12 +147,12 @@ for (const [what, answer] of [
 
 test('an active token whose expiry is past is not good, whatever the issuer says', async () => {
   await using issuer = await answering(usual, JSON.stringify({ ...active, exp: 1_700_000_000 }));
-  assert.equal(await issuer.connection.introspect('a'), undefined);
+  assert.equal(await issuer.connection.check('a'), undefined);
 });
 
 test('a token that is bound to a key (RFC 9449, RFC 8705) is no bearer token', async () => {
   await using issuer = await answering(usual, JSON.stringify({ ...active, cnf: { jkt: 'thumbprint' } }));
-  assert.equal(await issuer.connection.introspect('a'), undefined);
+  assert.equal(await issuer.connection.check('a'), undefined);
 });
 
 test('an issuer that only has the metadata of RFC 8414 is found too', async () => {
@@ -161,7 +161,7 @@ test('an issuer that only has the metadata of RFC 8414 is found too', async () =
     JSON.stringify(active),
     '/.well-known/oauth-authorization-server',
   );
-  assert.equal((await issuer.connection.introspect('a'))?.client_id, 'developer');
+  assert.equal((await issuer.connection.check('a'))?.client_id, 'developer');
 });
 
 test('metadata that names another issuer is not believed', async () => {
@@ -169,7 +169,7 @@ test('metadata that names another issuer is not believed', async () => {
     (url) => ({ ...usual(url), issuer: 'https://issuer.example' }),
     JSON.stringify(active),
   );
-  await assert.rejects(issuer.connection.introspect('a'), IssuerUnavailable);
+  await assert.rejects(issuer.connection.check('a'), IssuerUnavailable);
 });
 
 test('our credentials are never sent in the clear to another machine, even where the metadata says so', async () => {
@@ -177,7 +177,7 @@ test('our credentials are never sent in the clear to another machine, even where
     (url) => ({ issuer: url, introspection_endpoint: 'http://issuer.example/introspect' }),
     JSON.stringify(active),
   );
-  await assert.rejects(issuer.connection.introspect('a'), (error) => {
+  await assert.rejects(issuer.connection.check('a'), (error) => {
     assert.ok(error instanceof IssuerUnavailable && error.cause instanceof Error);
     // Refused before any connection was tried; a look-up of the name would have failed differently.
     assert.match(error.cause.message, /https/i);

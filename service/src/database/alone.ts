@@ -1,8 +1,14 @@
 import type pg from 'pg';
-import type { Pool } from '../database/pool.ts';
+import { seen } from './brand.ts';
+import type { Pool } from './pool.ts';
 
 /** What only one process at a time does. The numbers are arbitrary, and this project's only ones beside the migrations'. */
-const LOCKS = { backfill: 7_243_392_746, reconcile: 7_243_392_747 } as const;
+const LOCKS = {
+  backfill: 7_243_392_746,
+  reconcile: 7_243_392_747,
+  seal: 7_243_392_749,
+  erase: 7_243_392_750,
+} as const;
 
 /**
  * Does what nobody else may be doing on this database, and answers `taken` if somebody is. The lock lives and dies with
@@ -20,6 +26,7 @@ export async function alone<T>(
   };
   guard.on('error', lose);
   try {
+    await seen(guard);
     const { rows } = await guard.query<{ locked: boolean }>({
       name: 'alone.try_lock',
       text: 'SELECT pg_try_advisory_lock($1) AS locked',
