@@ -145,6 +145,8 @@ for (const return_to of [
   '/\\evil.example',
   'evil',
   '/\t/evil.example',
+  '/.//evil.example',
+  '/console/..//evil.example',
 ]) {
   test(`nobody is sent to ${JSON.stringify(return_to)} after signing in`, async () => {
     const response = await fetch(`${service.url}/auth/sign-in?return_to=${encodeURIComponent(return_to)}`, {
