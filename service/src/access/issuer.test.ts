@@ -171,6 +171,7 @@ test('a token of nobody, as far as the issuer says, is not good', async () => {
 
 for (const [what, answer] of [
   ['is a refresh token in the issuer’s words', { ...active, token_use: 'refresh_token' }],
+  ['is a refresh token by its type', { ...active, typ: 'Refresh' }],
   ['is bound to a key by its type (RFC 9449)', { ...active, token_type: 'DPoP' }],
 ] as const) {
   test(`a token that ${what} is no bearer token`, async () => {
