@@ -63,6 +63,7 @@ async function main(): Promise<void> {
     ...(config.oauth_audience === undefined ? {} : { audience: config.oauth_audience }),
     ...(config.oauth_roles_claim === undefined ? {} : { roles_claim: config.oauth_roles_claim }),
     verifies_jwt: config.oauth_jwt === 'verify',
+    signatures: config.oauth_signing_algorithms,
     client_id: config.oauth_client_id,
     client_secret: config.oauth_client_secret,
   });
@@ -168,7 +169,7 @@ async function main(): Promise<void> {
 
 /** People sign in with a browser where the settings say as which client. */
 function connectSignIn(
-  { sign_in, oauth_issuer, oauth_audience }: Config,
+  { sign_in, oauth_issuer, oauth_audience, oauth_signing_algorithms }: Config,
   pool: Pool,
 ): SignInDeps | undefined {
   if (sign_in === undefined || oauth_issuer === undefined) return undefined;
@@ -180,6 +181,7 @@ function connectSignIn(
     redirect_uri: `${public_url}/auth/callback`,
     scopes: Object.keys(SCOPES).filter((scope) => scope.startsWith('admin:')),
     audience: oauth_audience,
+    signatures: oauth_signing_algorithms,
   });
   return {
     party,

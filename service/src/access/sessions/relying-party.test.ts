@@ -39,14 +39,14 @@ after(() => {
   server.close();
 });
 
-const party = createRelyingParty({
+const options = {
   issuer: url,
   client_id: 'console',
   client_secret: 'secret',
   redirect_uri: 'http://127.0.0.1/auth/callback',
   scopes: [],
   audience: undefined,
-});
+};
 
 const HEADER = { alg: 'ES256', kid: 'first' };
 const sign = (
@@ -57,7 +57,7 @@ const sign = (
 
 type Make = (claims: Record<string, unknown>) => Promise<string> | string;
 
-async function signInWith(make: Make) {
+async function signInWith(make: Make, party = createRelyingParty(options)) {
   const { attempt } = await party.begin();
   idTokenOf = (claims) => make({ ...claims, nonce: attempt.nonce });
   return await party.finish(new URL(`http://127.0.0.1/auth/callback?code=c&state=${attempt.state}`), attempt);
@@ -103,3 +103,13 @@ for (const [what, make] of forgeries) {
     await assert.rejects(signInWith(make), SignInRefused);
   });
 }
+
+test('an ID token that is signed in another way than was said signs nobody in', async () => {
+  const onlyBy = (signature: 'ES256' | 'EdDSA') =>
+    createRelyingParty({ ...options, signatures: [signature] });
+  assert.equal((await signInWith((claims) => sign(claims), onlyBy('ES256'))).sub, 'ann');
+  await assert.rejects(
+    signInWith((claims) => sign(claims), onlyBy('EdDSA')),
+    SignInRefused,
+  );
+});
