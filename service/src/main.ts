@@ -55,6 +55,9 @@ async function main(): Promise<void> {
   running.defer(() => pool.end());
   await checkRole(pool, log);
   const metrics = createMetrics();
+  if (config.oauth_audience === undefined) {
+    log.warn('OAUTH_AUDIENCE is not set: tokens that the issuer has made for other services are taken too');
+  }
   const issuer = connectIssuer({
     ...(config.oauth_issuer === undefined ? {} : { issuer: config.oauth_issuer }),
     ...(config.oauth_introspection_url === undefined
