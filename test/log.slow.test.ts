@@ -23,8 +23,8 @@ const MARKS = {
   agent: 'MarkedBrowser',
 };
 const WEBHOOK_SECRET = 'whsec_a_marked_secret_of_webhooks';
-const CURSOR_SECRET = 'a-marked-secret-of-cursors';
-const SESSION_SECRET = 'a-marked-secret-of-sessions';
+const CURSOR_SECRET = 'a-marked-secret-of-cursors-by-chance';
+const SESSION_SECRET = 'a-marked-secret-of-sessions-by-chance';
 const PASSWORD = 'a-marked-password';
 
 /** An answer that was no success, with all that its caller had sent. */

@@ -26,6 +26,9 @@ before(async () => {
 });
 after(() => running.disposeAsync());
 
+const OLD_SECRET = 'the old secret of many characters';
+const NEW_SECRET = 'the new secret of many characters';
+
 const start = (env: Record<string, string>) => new Service({ ...settingsOf(neighbours), ...env });
 
 /** Asks an instance for a refund of a new payment, by its charge. */
@@ -117,13 +120,13 @@ test('a page that was begun under the old secret of cursors is gone on with unde
     const { access_token } = await neighbours.issuer.mintToken({ scope: 'admin:refunds' });
     return await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${access_token}` } });
   };
-  await using before = start({ STRIPE_API_KEY: OLD_KEY, CURSOR_SECRET: 'the old secret' });
+  await using before = start({ STRIPE_API_KEY: OLD_KEY, CURSOR_SECRET: OLD_SECRET });
   const response = await ask(await before.ready(), '/v1/admin/refunds?limit=1');
   const [, next = ''] = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '') ?? [];
   assert.notEqual(next, '', 'there is another page');
-  await using both = start({ STRIPE_API_KEY: OLD_KEY, CURSOR_SECRET: 'the new secret,the old secret' });
+  await using both = start({ STRIPE_API_KEY: OLD_KEY, CURSOR_SECRET: `${NEW_SECRET},${OLD_SECRET}` });
   assert.equal((await ask(await both.ready(), next)).status, 200);
-  await using without = start({ STRIPE_API_KEY: OLD_KEY, CURSOR_SECRET: 'the new secret' });
+  await using without = start({ STRIPE_API_KEY: OLD_KEY, CURSOR_SECRET: NEW_SECRET });
   assert.equal((await ask(await without.ready(), next)).status, 400);
   for (const service of [before, both, without]) await service.stop();
 });

@@ -77,6 +77,10 @@ for (const [name, wrong] of [
   ['DEFAULT_BRAND', 'a brand'],
   ['ROLE', 'both'],
   ['OAUTH_JWT', 'trust'],
+  ['OAUTH_SIGNING_ALGORITHMS', 'ES256,none'],
+  ['OAUTH_SIGNING_ALGORITHMS', 'HS256'],
+  ['CURSOR_SECRET', 'a-secret-of-thirty-one-letters-'],
+  ['SESSION_SECRET', 'a-secret-of-many-characters-by-chance,short'],
   ['ROLE_SCOPES', 'agent'],
   ['ROLE_SCOPES', 'agent='],
   ['ROLE_SCOPES', 'agent=admin:refunds.everything'],
@@ -121,10 +125,13 @@ test('several webhook and cursor secrets are told apart by commas, in order', ()
   const config = readConfig({
     ...REQUIRED,
     STRIPE_WEBHOOK_SECRET: 'whsec_new, whsec_old',
-    CURSOR_SECRET: 'new,old',
+    CURSOR_SECRET: 'a-new-secret-of-many-characters-by-chance, an-old-secret-of-many-characters-by-chance',
   });
   assert.deepEqual(config.stripe_webhook_secrets, ['whsec_new', 'whsec_old']);
-  assert.deepEqual(config.cursor_secrets, ['new', 'old']);
+  assert.deepEqual(config.cursor_secrets, [
+    'a-new-secret-of-many-characters-by-chance',
+    'an-old-secret-of-many-characters-by-chance',
+  ]);
 });
 
 test('without CURSOR_SECRET all instances derive the same secret from the client secret, which it does not show', () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 import { DEFAULT_ROLES, type Roles } from './access/roles.ts';
 import { grants, SCOPES } from './access/scopes.ts';
+import { SIGNATURES, type Signature } from './access/signatures.ts';
 import type { Limits } from './http/limits.ts';
 import { type ApprovalLimits, LIMITED_ROLES } from './refunds/limits.ts';
 
@@ -23,6 +24,7 @@ export interface Config {
   oauth_client_secret: string;
   oauth_audience: string | undefined;
   oauth_jwt: (typeof JWT_WAYS)[number];
+  oauth_signing_algorithms: Signature[];
   oauth_roles_claim: string | undefined;
   role_scopes: Roles;
   public_url: string | undefined;
@@ -100,6 +102,25 @@ function choice<const T extends string>(choices: readonly T[]) {
 function list(value: string): string[] {
   const parts = value.split(',').map((part) => part.trim());
   if (parts.some((part) => part === '')) throw new RangeError('has an empty part between its commas.');
+  return parts;
+}
+
+/** Some of these, as a list. */
+function someOf<const T extends string>(choices: readonly T[]) {
+  const one = choice(choices);
+  return (value: string): T[] => list(value).map(one);
+}
+
+const SECRET_LENGTH_MIN = 32;
+
+/** Secrets of our own making: each is a key, not a password. */
+function keys(value: string): string[] {
+  const parts = list(value);
+  if (parts.some((part) => part.length < SECRET_LENGTH_MIN)) {
+    throw new RangeError(
+      `has to be ${SECRET_LENGTH_MIN} characters or more, by chance, e.g. from openssl rand -base64 32.`,
+    );
+  }
   return parts;
 }
 
@@ -290,6 +311,13 @@ const SETTINGS = {
       'Whether the issuer is asked about access tokens that are JWTs as about any other, so that a revoked one is known within a minute; or they are verified by its keys (RFC 9068), for issuers without introspection: a revoked one then works until it expires. Needs OAUTH_ISSUER and OAUTH_AUDIENCE.',
     read: choice(JWT_WAYS),
   },
+  OAUTH_SIGNING_ALGORITHMS: {
+    type: 'algorithm, …',
+    fallback: SIGNATURES.join(','),
+    meaning:
+      'How JWTs of the issuer’s, ID tokens among them, may be signed. Name those that yours signs with, and no other ([which are better](docs/cryptography.md)).',
+    read: someOf(SIGNATURES),
+  },
   OAUTH_ROLES_CLAIM: {
     type: 'text',
     fallback: '',
@@ -334,7 +362,7 @@ const SETTINGS = {
     fallback: '',
     meaning:
       'Seals the tokens of people who are signed in; several, separated by commas, while one is rotated: the first seals. Unset: derived from CONSOLE_CLIENT_SECRET.',
-    read: list,
+    read: keys,
   },
   SESSION_IDLE_MINUTES: {
     type: 'number',
@@ -360,7 +388,7 @@ const SETTINGS = {
     fallback: '',
     meaning:
       'Signs the cursors of pages; several, separated by commas, while one is rotated: the first signs. Unset: derived from OAUTH_CLIENT_SECRET.',
-    read: list,
+    read: keys,
   },
   DEFAULT_BRAND: {
     type: 'text',
@@ -578,6 +606,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     oauth_client_secret: value('OAUTH_CLIENT_SECRET'),
     oauth_audience: optional('OAUTH_AUDIENCE'),
     oauth_jwt: value('OAUTH_JWT'),
+    oauth_signing_algorithms: value('OAUTH_SIGNING_ALGORITHMS'),
     oauth_roles_claim: optional('OAUTH_ROLES_CLAIM'),
     role_scopes: value('ROLE_SCOPES'),
     public_url: optional('PUBLIC_URL'),

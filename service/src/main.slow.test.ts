@@ -46,6 +46,18 @@ test('without settings it does not start, and says which are missing, each in a 
   assert.doesNotMatch(service.output, /\bat .*\.ts/, 'a sentence, not a stack');
 });
 
+test('that tokens for other services are taken is said at the start, unless it is said for whom they have to be', async () => {
+  for (const [audience, warned] of [
+    ['', true],
+    ['urn:payments:api', false],
+  ] as const) {
+    await using service = new Service({ ...SETTINGS, OAUTH_AUDIENCE: audience });
+    await service.ready();
+    assert.equal(service.output.includes('OAUTH_AUDIENCE is not set'), warned);
+    await service.stop();
+  }
+});
+
 test('a port that is taken stops the start with a sentence', async () => {
   await using service = new Service({ ...SETTINGS, PORT: String(stripe.port) });
   assert.equal(await service.ended, 1);

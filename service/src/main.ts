@@ -55,6 +55,9 @@ async function main(): Promise<void> {
   running.defer(() => pool.end());
   await checkRole(pool, log);
   const metrics = createMetrics();
+  if (config.oauth_audience === undefined) {
+    log.warn('OAUTH_AUDIENCE is not set: tokens that the issuer has made for other services are taken too');
+  }
   const issuer = connectIssuer({
     ...(config.oauth_issuer === undefined ? {} : { issuer: config.oauth_issuer }),
     ...(config.oauth_introspection_url === undefined
@@ -63,6 +66,7 @@ async function main(): Promise<void> {
     ...(config.oauth_audience === undefined ? {} : { audience: config.oauth_audience }),
     ...(config.oauth_roles_claim === undefined ? {} : { roles_claim: config.oauth_roles_claim }),
     verifies_jwt: config.oauth_jwt === 'verify',
+    signatures: config.oauth_signing_algorithms,
     client_id: config.oauth_client_id,
     client_secret: config.oauth_client_secret,
   });
@@ -168,7 +172,7 @@ async function main(): Promise<void> {
 
 /** People sign in with a browser where the settings say as which client. */
 function connectSignIn(
-  { sign_in, oauth_issuer, oauth_audience }: Config,
+  { sign_in, oauth_issuer, oauth_audience, oauth_signing_algorithms }: Config,
   pool: Pool,
 ): SignInDeps | undefined {
   if (sign_in === undefined || oauth_issuer === undefined) return undefined;
@@ -180,6 +184,7 @@ function connectSignIn(
     redirect_uri: `${public_url}/auth/callback`,
     scopes: Object.keys(SCOPES).filter((scope) => scope.startsWith('admin:')),
     audience: oauth_audience,
+    signatures: oauth_signing_algorithms,
   });
   return {
     party,

@@ -53,8 +53,8 @@ export function requestOptions(address: string) {
 }
 
 /**
- * Asks once more where a kept connection turned out to be closed by the other side, as all are when an issuer restarts. Nothing
- * that is asked here changes anything, so asking twice is safe.
+ * Asks once more where a kept connection turned out to be closed by the other side, as all are when an issuer restarts. Most of what
+ * is asked changes nothing; a code or a refresh token the issuer takes once, and one whose answer was lost is lost either way.
  */
 export async function fetchOverStaleConnections(
   url: string,

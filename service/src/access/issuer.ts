@@ -8,6 +8,7 @@ import {
   TIMEOUT_ms,
 } from './discovery.ts';
 import { createVerifier, isJwt } from './jwt.ts';
+import { SIGNATURES, type Signature } from './signatures.ts';
 import { factsOf, type TokenFacts } from './token-facts.ts';
 
 /** The issuer could not be asked, or did not answer as it should. */
@@ -26,6 +27,8 @@ export interface IssuerOptions {
   roles_claim?: string;
   /** Whether JWT access tokens are verified here (RFC 9068) instead of asked about; needs an issuer and an audience. */
   verifies_jwt?: boolean;
+  /** How JWTs may be signed; unset: in any way of `SIGNATURES`. */
+  signatures?: readonly Signature[];
 }
 
 export interface Issuer {
@@ -102,7 +105,10 @@ function refuseKind(error: unknown): undefined {
   throw error;
 }
 
-function verifierFor({ issuer, jwks_uri }: Metadata, { audience, verifies_jwt }: IssuerOptions) {
+function verifierFor(
+  { issuer, jwks_uri }: Metadata,
+  { audience, verifies_jwt, signatures = SIGNATURES }: IssuerOptions,
+) {
   if (verifies_jwt !== true || audience === undefined) return undefined;
   if (jwks_uri === undefined) throw new Error('The issuer does not say where its keys are');
   if (isInTheClear(jwks_uri)) throw new Error('The issuer’s keys are to be had at an https address only');
@@ -110,6 +116,7 @@ function verifierFor({ issuer, jwks_uri }: Metadata, { audience, verifies_jwt }:
     jwks_uri,
     issuer,
     audience,
+    signatures,
     timeout_ms: TIMEOUT_ms,
     fetch: fetchOverStaleConnections,
   });

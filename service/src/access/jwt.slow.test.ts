@@ -8,17 +8,19 @@ import { exportJWK, exportSPKI, type GenerateKeyPairResult, generateKeyPair, Sig
 import { OAuth2Server } from 'oauth2-mock-server';
 import { Provider } from 'oidc-provider';
 import { connectIssuer, type Issuer, IssuerUnavailable } from './issuer.ts';
+import type { Signature } from './signatures.ts';
 
 const AUDIENCE = 'urn:payments:api';
 const credentials = { client_id: 'payments-service', client_secret: 'a secret of the test' };
 
-const verifying = (url: string): Issuer =>
+const verifying = (url: string, signatures?: readonly Signature[]): Issuer =>
   connectIssuer({
     issuer: url,
     ...credentials,
     audience: AUDIENCE,
     roles_claim: 'roles',
     verifies_jwt: true,
+    ...(signatures && { signatures }),
   });
 
 /** An issuer of our own making: its keys and its ways to fail are the test's. */
@@ -229,6 +231,12 @@ test('a JWT whose signature is another’s, is missing, or was made with our pub
   ]) {
     assert.equal(await issuer.check(forged), undefined);
   }
+});
+
+test('a JWT that is signed in another way than was said is not good', async () => {
+  const token = await own.token();
+  assert.equal((await verifying(own.url, ['PS256', 'RS256']).check(token))?.sub, 'ann');
+  assert.equal(await verifying(own.url, ['PS256', 'ES256']).check(token), undefined);
 });
 
 test('a JWT cannot bring its own key, nor name where one is, nor ask for what is not understood', async () => {

@@ -9,9 +9,8 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose';
+import type { Signature } from './signatures.ts';
 
-/** Signatures with a key that only the issuer has: none without a signature, none with a secret that is shared. */
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 /** What every access token has to say (RFC 9068, 2.2). */
 const REQUIRED = ['exp', 'iat', 'sub', 'client_id', 'jti'];
 /** By how much the issuer's clock may differ from this machine's. */
@@ -24,6 +23,7 @@ export interface JwtOptions {
   jwks_uri: string;
   issuer: string;
   audience: string;
+  signatures: readonly Signature[];
   timeout_ms: number;
   fetch: FetchImplementation;
 }
@@ -35,7 +35,7 @@ export type VerifyJwt = (token: string) => Promise<JWTPayload | undefined>;
  * Verifies JWT access tokens as RFC 9068, 4 says: the type, the signature by one of the issuer's keys, issuer, audience and
  * expiry. Keys are kept for ten minutes and asked for anew where a token names one that is not among them.
  */
-export function createVerifier({ jwks_uri, issuer, audience, timeout_ms, fetch }: JwtOptions): {
+export function createVerifier({ jwks_uri, issuer, audience, signatures, timeout_ms, fetch }: JwtOptions): {
   verify: VerifyJwt;
   /** Asks for the keys. */
   reload(): Promise<void>;
@@ -47,7 +47,7 @@ export function createVerifier({ jwks_uri, issuer, audience, timeout_ms, fetch }
   });
   const options: JWTVerifyOptions = {
     typ: 'at+jwt',
-    algorithms: ALGORITHMS,
+    algorithms: [...signatures],
     issuer,
     audience,
     requiredClaims: REQUIRED,

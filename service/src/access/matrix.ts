@@ -62,6 +62,65 @@ ${table(
   ]),
 )}
 
+## Fields
+
+An operation takes and answers what its schema in [openapi.json](../openapi.json) declares and nothing else: a field of a body that it does not declare is a 422, a column that it does not declare
+is not answered. So who may see or set a field is who may call an operation that has it:
+
+${table(
+  ['fields', 'seen by', 'set by'],
+  [
+    [
+      'a payment: whose, for what, amount, status',
+      '`admin:payments.read`; `read:payments`: of a payment of one’s own',
+      'nobody: what Stripe says',
+    ],
+    [
+      'a payment: what was captured, reserved, refunded and is left; its charge',
+      '`admin:payments.read`; what is left also by a caller whose refund was refused for it',
+      'nobody: what Stripe says and the refunds that were asked for',
+    ],
+    [
+      'a refund: `amount_cents`, `reason`',
+      '`admin:refunds.read`; the amount also by whoever asked, in the answer',
+      'whoever asks for it, then; never changed after (an erasure empties what was written)',
+    ],
+    [
+      'a refund: `note`',
+      '`admin:refunds.read`, alone and not in lists',
+      '`admin:refunds.issue`, when asking; not `write:refunds`',
+    ],
+    [
+      'a refund: `decision_note`',
+      'as `note`',
+      '`admin:refunds.approve`, with the decision, while it is `awaiting_approval`',
+    ],
+    [
+      'a refund: `resolution`, `resolution_reference`, `replaced_by`',
+      'as `note`',
+      '`admin:refunds.issue` or `admin:refunds.approve`, once, while something is owed',
+    ],
+    [
+      'a refund: `status`, Stripe’s ids, `bank_reference`, `failure_reason`, `owed_cents`, moments',
+      '`admin:refunds.read`; id, status and Stripe’s id also by whoever asked, in the answer (`write:refunds`: id and status)',
+      'nobody: the state machine, by what Stripe says',
+    ],
+    [
+      '`requested_by_…`, `approved_by_…`, `brand_id`, `customer_id`',
+      '`admin:refunds.read`; a dispute’s brand `admin:disputes.read`',
+      'nobody: the token says who it is, the payment whose and of which brand',
+    ],
+    ['a dispute', '`admin:disputes.read`', 'nobody: what Stripe says'],
+    [
+      'the audit log',
+      '`admin:audit.read`; it holds no free text, and customers by name only ([docs/audit.md](audit.md))',
+      'nobody: written with what was done',
+    ],
+  ],
+)}
+
+Whoever approves, rejects, cancels, syncs or resolves a refund is answered with the whole of it, as \`GET /v1/admin/refunds/{refund_id}\` does.
+
 ## Open to everybody
 
 Keep all but the last inside your network.

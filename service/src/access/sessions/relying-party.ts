@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { discover, onceUnlessFailed, requestOptions } from '../discovery.ts';
 import { IssuerUnavailable } from '../issuer.ts';
+import { SIGNATURES, type Signature } from '../signatures.ts';
 
 export interface RelyingPartyOptions {
   issuer: string;
@@ -12,6 +13,8 @@ export interface RelyingPartyOptions {
   scopes: readonly string[];
   /** Whom the access tokens are for (RFC 8707). */
   audience: string | undefined;
+  /** How ID tokens may be signed; unset: in any way of `SIGNATURES`. */
+  signatures?: readonly Signature[];
 }
 
 /** What has to come back with the browser, and to be known to nobody else in between. */
@@ -57,10 +60,19 @@ export interface RelyingParty {
 const LONGEST_EXPIRY_s = 365 * 24 * 3_600;
 
 export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
-  const { issuer, redirect_uri, scopes, audience } = options;
+  const { issuer, redirect_uri, scopes, audience, signatures = SIGNATURES } = options;
   const client: oauth.Client = { client_id: options.client_id };
   const authentication = oauth.ClientSecretBasic(options.client_secret);
-  const discovered = onceUnlessFailed(() => discover({ issuer }));
+  const discovered = onceUnlessFailed(async () => {
+    const metadata = await discover({ issuer });
+    // RS256 is what an issuer signs with that does not say (OpenID Connect Core, 15.1).
+    const { id_token_signing_alg_values_supported: offered = ['RS256'] } = metadata;
+    const allowed: readonly string[] = signatures;
+    return {
+      ...metadata,
+      id_token_signing_alg_values_supported: offered.filter((signature) => allowed.includes(signature)),
+    };
+  });
 
   const ask = async <T>(work: (metadata: oauth.AuthorizationServer) => Promise<T>): Promise<T> => {
     try {
@@ -125,6 +137,12 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
           requireIdToken: true,
           ...(max_age_s === undefined ? {} : { maxAge: max_age_s }),
         });
+        // That it came from the issuer over TLS would do for OpenID Connect (Core, 3.1.3.7, 6); its signature is looked at all the same.
+        await oauth.validateApplicationLevelSignature(
+          metadata,
+          response,
+          requestOptions(metadata.jwks_uri ?? issuer),
+        );
         const claims = oauth.getValidatedIdTokenClaims(answer);
         if (claims === undefined) throw new Error('There is no ID token');
         return {
