@@ -9,10 +9,17 @@ const DECIMALS: Record<string, number> = {
   ...Object.fromEntries('bhd jod kwd omr tnd'.split(' ').map((currency) => [currency, 3])),
 };
 
-/** An amount for a person to read, from the currency's smallest unit: `12.50 EUR`, `5800 JPY`. */
-export function formatAmount(cents: number, currency: string): string {
-  const decimals = DECIMALS[currency] ?? 2;
-  const digits = String(cents).padStart(decimals + 1, '0');
+/** How many decimals an amount of a currency (ISO 4217, lower case) has; its smallest unit is the last of them. */
+export const decimalsOf = (currency: string): number => DECIMALS[currency] ?? 2;
+
+/** An amount in digits, from the currency's smallest unit: `12.50`, `5800`. */
+export function amountDigits(cents: number, currency: string): string {
+  const decimals = decimalsOf(currency);
+  const digits = String(Math.abs(cents)).padStart(decimals + 1, '0');
   const amount = decimals === 0 ? digits : `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
-  return `${amount} ${currency.toUpperCase()}`;
+  return cents < 0 ? `-${amount}` : amount;
 }
+
+/** An amount for a person to read, from the currency's smallest unit: `12.50 EUR`, `5800 JPY`. */
+export const formatAmount = (cents: number, currency: string): string =>
+  `${amountDigits(cents, currency)} ${currency.toUpperCase()}`;

@@ -6,12 +6,14 @@ import type { Cursors } from '../http/cursor.ts';
 import { between } from '../http/moments.ts';
 import { linkHeader, pagingParameters, servePage } from '../http/paging.ts';
 import type { RoomRoutes } from '../http/room.ts';
-import { errorResponses, guardedErrors, Identifier, json, Moment } from '../http/schemas.ts';
+import { errorResponses, guardedErrors, Identifier, json } from '../http/schemas.ts';
 import { readRefund } from './detail.ts';
-import { listRefunds } from './list.ts';
+import { filterParameters } from './filters.ts';
+import { listRefunds, listRefundsDetailed } from './list.ts';
 import { listReasons } from './reasons.ts';
-import { REFUND_STATUSES } from './refund.ts';
 import {
+  DetailedRefundList,
+  detailedRefundListExample,
   ReasonList,
   RefundDetail,
   RefundList,
@@ -41,38 +43,7 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
           security: anyScope('admin:refunds.read'),
           querystring: Type.Object(
             {
-              customer_id: Type.Optional(
-                Identifier('Whose refunds: the platform’s id of the customer, else Stripe’s.'),
-              ),
-              status: Type.Optional(Type.Enum([...REFUND_STATUSES], { description: 'Where the refund is.' })),
-              payment_id: Type.Optional(Identifier('Of which payment.')),
-              charge_id: Type.Optional(Identifier('Of which Stripe charge (`ch_…`).')),
-              stripe_refund_id: Type.Optional(
-                Identifier('The refund that Stripe knows by this id (`re_…`).'),
-              ),
-              reason: Type.Optional(Identifier('Why it was asked for, word for word.')),
-              amount_cents_gte: Type.Optional(
-                Type.Integer({
-                  minimum: 0,
-                  maximum: 999_999_999_999,
-                  description: 'Of this amount or more.',
-                }),
-              ),
-              amount_cents_lte: Type.Optional(
-                Type.Integer({
-                  minimum: 0,
-                  maximum: 999_999_999_999,
-                  description: 'Of this amount or less.',
-                }),
-              ),
-              created_at_gte: Type.Optional(Moment('Made at this moment or later.')),
-              created_at_lt: Type.Optional(Moment('Made before this moment.')),
-              needs_attention: Type.Optional(
-                Type.Boolean({
-                  description:
-                    'Those that ended without paying after somebody had been told of them, where the customer is still owed the money.',
-                }),
-              ),
+              ...filterParameters,
               ...pagingParameters,
             },
             { additionalProperties: false },
@@ -92,6 +63,51 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
           { limit, cursor },
           (at) =>
             listRefunds(
+              pool.ofBrand(brand_id),
+              brand_id,
+              { ...filters, ...between(created_at_gte, created_at_lt) },
+              at,
+            ),
+          (refund) => refund.refund_id,
+        );
+        return { refunds };
+      },
+    );
+
+    app.get(
+      '/v1/admin/refunds/detailed',
+      {
+        config: { audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: ['reason'] } },
+        schema: {
+          operationId: 'listRefundsDetailed',
+          summary: 'List refunds in detail',
+          description:
+            'The refunds that `GET /v1/admin/refunds` lists, by the same filters and in the same order, with what a desk shows of each besides: its currency, who asked for it, what it has come to.',
+          tags: ['refunds'],
+          security: anyScope('admin:refunds.read'),
+          querystring: Type.Object(
+            { ...filterParameters, ...pagingParameters },
+            { additionalProperties: false },
+          ),
+          response: {
+            200: json('Recent refunds', DetailedRefundList, detailedRefundListExample, linkHeader),
+            ...guardedErrors,
+          },
+        },
+      },
+      async (request, reply) => {
+        const { limit, cursor, created_at_gte, created_at_lt, ...filters } = request.query;
+        const { brand_id } = principalOf(request);
+        const refunds = await servePage(
+          { request, reply, cursors },
+          {
+            operation: 'listRefundsDetailed',
+            brand_id,
+            filters: { ...filters, created_at_gte, created_at_lt },
+          },
+          { limit, cursor },
+          (at) =>
+            listRefundsDetailed(
               pool.ofBrand(brand_id),
               brand_id,
               { ...filters, ...between(created_at_gte, created_at_lt) },

@@ -2,6 +2,9 @@ import { Type } from 'typebox';
 import { Cents, NullableMoment, NullableString, PRINTABLE, Text } from '../http/schemas.ts';
 import { REFUND_STATUSES } from './refund.ts';
 
+const NullableActorType = (description: string) =>
+  Type.Unsafe<'user' | 'service' | null>({ type: ['string', 'null'], description });
+
 /** The answer of `GET /v1/admin/refunds`: word for word the page's schema, with nothing added. */
 export const RefundList = Type.Object({
   refunds: Type.Array(
@@ -15,6 +18,39 @@ export const RefundList = Type.Object({
       reason: NullableString(),
       stripe_refund_id: NullableString(),
       created_at: Type.String(),
+    }),
+  ),
+});
+
+/** The answer of `GET /v1/admin/refunds/detailed`. */
+export const DetailedRefundList = Type.Object({
+  refunds: Type.Array(
+    Type.Object({
+      refund_id: Type.String(),
+      payment_id: Type.String(),
+      charge_id: NullableString('The Stripe charge that was refunded.'),
+      customer_id: Type.String(),
+      amount_cents: Cents('What goes back.'),
+      currency: Type.String({ description: 'ISO 4217, lower case.' }),
+      status: Type.Enum([...REFUND_STATUSES], {
+        description: 'Where the refund is; `succeeded` may still fail later.',
+      }),
+      reason: NullableString('Why it was asked for.'),
+      origin: Type.Enum(['api', 'external'], {
+        description: '`external`: made in Stripe itself, e.g. in its dashboard.',
+      }),
+      requested_by_type: NullableActorType(
+        'Who asked for it: a person or a service; null where it is external.',
+      ),
+      requested_by_id: NullableString('Who asked for it.'),
+      stripe_refund_id: NullableString('Null: not yet known to be at Stripe.'),
+      failure_reason: NullableString('Why it failed, as Stripe names it.'),
+      bank_reference: NullableString("The number (ARN) by which the customer's bank finds the money."),
+      owed_cents: Cents(
+        'What the customer is still owed, since it ended without paying; 0 where nothing is.',
+      ),
+      created_at: Type.String({ format: 'date-time', description: 'When it was made.' }),
+      updated_at: Type.String({ format: 'date-time', description: 'When it last changed here.' }),
     }),
   ),
 });
@@ -69,9 +105,6 @@ export const ReasonList = Type.Object({
     }),
   ),
 });
-
-const NullableActorType = (description: string) =>
-  Type.Unsafe<'user' | 'service' | null>({ type: ['string', 'null'], description });
 
 /** One refund, all of it: its payment's amounts and what happened to it, in order. */
 export const RefundDetail = Type.Object({
@@ -186,6 +219,22 @@ export const reasonListExample = {
 };
 
 export const refundListExample = { refunds: [listed] };
+
+export const detailedRefundListExample = {
+  refunds: [
+    {
+      ...listed,
+      currency: 'eur',
+      origin: 'api',
+      requested_by_type: 'user',
+      requested_by_id: 'agnes',
+      failure_reason: null,
+      bank_reference: null,
+      owed_cents: 0,
+      updated_at: '2026-02-03T09:12:44.120Z',
+    },
+  ],
+};
 
 export const refundDetailExample = {
   ...listed,
