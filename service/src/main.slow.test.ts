@@ -225,7 +225,8 @@ test('what was read just before a stop is recorded, and the worker seals the aud
   assert.equal(await service.stop(), 0, service.output);
   const { rows } = await execute(
     database.url,
-    `SELECT event_type FROM audit_log WHERE entity_type = 'customer' AND entity_id = 'last'`,
+    `SELECT event_type FROM audit_log
+     WHERE entity_type = 'customer' AND entity_id = customer_name('default', 'last')`,
   );
   assert.deepEqual(rows, [{ event_type: 'refund.listed' }]);
   await using worker = new Service({ ...SETTINGS, ROLE: 'worker' });

@@ -78,3 +78,10 @@ test('what was told is counted once: as known here, and then as what all have do
   assert.equal(minute.total(2_000 + MINUTE_ms), 11);
   assert.equal(minute.total(7_999 + MINUTE_ms), 0);
 });
+
+test('a process that has just begun learns of the minute before it did', () => {
+  const minute = new Minute();
+  minute.learn(3, [{ age: SLOTS - 1, count: 4 }]);
+  assert.equal(minute.total(3), 4);
+  assert.equal(minute.total(SLOT_ms), 0);
+});

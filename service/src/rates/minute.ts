@@ -8,8 +8,13 @@ export interface Count {
   count: number;
 }
 
-/** Moments are milliseconds of a clock that never jumps (`performance.now()`). */
-const slotAt = (now_ms: number) => Math.floor(now_ms / SLOT_ms);
+/**
+ * Moments are milliseconds of a clock that never jumps (`performance.now()`), which begins with the process: the minute before that is
+ * in slots as well, since others have counted in it.
+ */
+const slotAt = (now_ms: number) => Math.floor(now_ms / SLOT_ms) + SLOTS;
+/** When a slot is forgotten. */
+const endOf_ms = (slot: number) => slot * SLOT_ms;
 
 /**
  * How often one thing was done in the last minute: what all instances are known to have done, and what this one has done since it
@@ -18,7 +23,7 @@ const slotAt = (now_ms: number) => Math.floor(now_ms / SLOT_ms);
 export class Minute {
   readonly #known = new Int32Array(SLOTS);
   readonly #untold = new Int32Array(SLOTS);
-  #slot = 0;
+  #slot = SLOTS;
   #total = 0;
   #untold_total = 0;
 
@@ -61,19 +66,19 @@ export class Minute {
     let total = this.#total;
     for (let slot = this.#slot - SLOTS + 1; slot <= this.#slot && total >= limit; slot += 1) {
       total -= this.#at(slot);
-      if (total < limit) return (slot + SLOTS) * SLOT_ms - now_ms;
+      if (total < limit) return endOf_ms(slot) - now_ms;
     }
     return 0;
   }
 
   /** In how many milliseconds the first of it will be forgotten; if there is nothing, of what is done now. */
   reset_ms(now_ms: number): number {
-    if (this.total(now_ms) === 0) return (this.#slot + SLOTS) * SLOT_ms - now_ms;
+    if (this.total(now_ms) === 0) return endOf_ms(this.#slot) - now_ms;
     return this.wait_ms(now_ms, this.#total);
   }
 
   #at(slot: number): number {
-    const at = ((slot % SLOTS) + SLOTS) % SLOTS;
+    const at = slot % SLOTS;
     return (this.#known[at] ?? 0) + (this.#untold[at] ?? 0);
   }
 
@@ -82,7 +87,7 @@ export class Minute {
     this.#advance(now_ms);
     const counts: Count[] = [];
     for (let age = 0; age < SLOTS; age += 1) {
-      const at = (((this.#slot - age) % SLOTS) + SLOTS) % SLOTS;
+      const at = (this.#slot - age) % SLOTS;
       const count = this.#untold[at] ?? 0;
       if (count === 0) continue;
       counts.push({ age, count });
@@ -99,7 +104,7 @@ export class Minute {
     this.#known.fill(0);
     this.#total = this.#untold_total;
     for (const { age, count } of counts) {
-      if (age < 0 || age >= SLOTS || age > this.#slot) continue;
+      if (age < 0 || age >= SLOTS) continue;
       const at = (this.#slot - age) % SLOTS;
       this.#known[at] = (this.#known[at] ?? 0) + count;
       this.#total += count;

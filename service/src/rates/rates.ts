@@ -97,10 +97,12 @@ export function countRates({ shared, log, now_ms = () => performance.now() }: Ra
   };
 
   const exchange = async (): Promise<void> => {
+    // One that is under way does not tell of what was done since it began.
+    while (underWay !== undefined) await underWay;
     clearTimeout(timer);
     due_ms = Number.POSITIVE_INFINITY;
     if (shared === undefined || untold.size === 0) return;
-    underWay ??= (async () => {
+    underWay = (async () => {
       try {
         await talk(shared);
         if (failing) log.info('the limits are shared with the other instances again');
