@@ -10,6 +10,9 @@ export const filterParameters = {
   charge_id: Type.Optional(Identifier('Of which Stripe charge (`ch_…`).')),
   stripe_refund_id: Type.Optional(Identifier('The refund that Stripe knows by this id (`re_…`).')),
   reason: Type.Optional(Identifier('Why it was asked for, word for word.')),
+  currency: Type.Optional(
+    Type.String({ pattern: '^[a-z]{3}$', description: 'Of this currency: ISO 4217, lower case.' }),
+  ),
   amount_cents_gte: Type.Optional(
     Type.Integer({
       minimum: 0,

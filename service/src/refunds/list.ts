@@ -10,6 +10,7 @@ export interface RefundFilters {
   charge_id?: string;
   stripe_refund_id?: string;
   reason?: string;
+  currency?: string;
   amount_cents_gte?: number;
   amount_cents_lte?: number;
   created_at_gte?: Date;
@@ -55,7 +56,7 @@ interface Asked {
 
 /**
  * Refunds of a brand, newest first, in one query. Served by refunds_by_time, or by the index of the narrowest of
- * customer, payment, charge, status and reason; amounts and times narrow what that index yields.
+ * customer, payment, charge, status and reason; currency, amounts and times narrow what that index yields.
  */
 export const listRefunds = (db: Queryable, brandId: string, filters: RefundFilters, asked: Asked) =>
   readRefunds<ListedRefund>(db, { name: 'refunds.list', columns: LISTED }, brandId, filters, asked);
@@ -89,6 +90,7 @@ async function readRefunds<Row extends ListedRefund>(
       ['charge_id = ?', filters.charge_id],
       ['stripe_refund_id = ?', filters.stripe_refund_id],
       ['reason = ?', filters.reason],
+      ['currency = ?', filters.currency],
       ['amount_cents >= ?', filters.amount_cents_gte],
       ['amount_cents <= ?', filters.amount_cents_lte],
       ['created_at >= ?', filters.created_at_gte],
