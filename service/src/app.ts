@@ -18,6 +18,7 @@ import type { Probe } from './health/probes.ts';
 import { serveHealth } from './health/routes.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
 import { type ConnectionLimits, connectionOptions, guardConnections } from './http/connections.ts';
+import { serveConsole } from './http/console.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
 import { type Limits, limitRates } from './http/limits.ts';
@@ -117,6 +118,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   serveHealth(app, deps);
   if (deps.api) {
     await serveReference(app);
+    await serveConsole(app);
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
     if (signIn !== undefined) await app.register(signInRoutes({ ...signIn, failures }));
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };

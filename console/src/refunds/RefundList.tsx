@@ -1,0 +1,167 @@
+import { Button, Checkbox, Group, Loader, Menu, Paper, Stack, Table, Text } from '@mantine/core';
+import { useLocalStorage } from '@mantine/hooks';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { Empty } from '../shell/Empty.tsx';
+import { ErrorNotice } from '../shell/ErrorNotice.tsx';
+import { Page } from '../shell/Page.tsx';
+import { t } from '../texts/texts.ts';
+import { COLUMNS, type ColumnName, DEFAULT_COLUMNS } from './columns.tsx';
+import type { RefundFilters } from './filters.ts';
+import { type ListedRefund, newestRefundsQuery, refundListQuery } from './queries.ts';
+import { RefundFilterBar } from './RefundFilters.tsx';
+
+const route = getRouteApi('/refunds');
+
+/** Refunds, newest first, narrowed by what the address says. */
+export function RefundList() {
+  const filters = route.useSearch();
+  const navigate = useNavigate();
+  const [shown, setShown] = useLocalStorage<ColumnName[]>({
+    key: 'refund-columns',
+    defaultValue: DEFAULT_COLUMNS,
+  });
+  const setFilters = (search: RefundFilters) => void navigate({ to: '/refunds', search });
+  return (
+    <Page title={t.refunds.title} actions={<ColumnPicker shown={shown} onChange={setShown} />}>
+      <RefundFilterBar filters={filters} onChange={setFilters} />
+      <Rows filters={filters} shown={shown} onClear={() => setFilters({})} />
+    </Page>
+  );
+}
+
+interface RowsProps {
+  filters: RefundFilters;
+  shown: readonly ColumnName[];
+  onClear: () => void;
+}
+
+function Rows({ filters, shown, onClear }: RowsProps) {
+  const list = useInfiniteQuery(refundListQuery(filters));
+  const newest = useQuery({ ...newestRefundsQuery(filters), enabled: list.isSuccess });
+  if (list.isPending) return <Loader aria-label={t.common.loading} mx="auto" my="xl" />;
+  if (list.isError && list.data === undefined)
+    return <ErrorNotice error={list.error} retry={() => void list.refetch()} />;
+
+  // A row that has changed since is shown as it is now, in its place.
+  const now = new Map(newest.data?.map((refund) => [refund.refund_id, refund]));
+  const refunds = (list.data?.pages ?? [])
+    .flatMap((page) => page.refunds)
+    .map((refund) => now.get(refund.refund_id) ?? refund);
+  const known = new Set(refunds.map(({ refund_id }) => refund_id));
+  const unseen = newest.data?.filter(({ refund_id }) => !known.has(refund_id)).length ?? 0;
+
+  return (
+    <Stack gap="sm">
+      <div role="status">
+        {unseen > 0 && (
+          <Button variant="light" size="xs" onClick={() => void list.refetch()}>
+            {t.refunds.new_rows(unseen)}
+          </Button>
+        )}
+      </div>
+      {refunds.length === 0 ? (
+        <Nothing filtered={Object.keys(filters).length > 0} onClear={onClear} />
+      ) : (
+        <RefundTable refunds={refunds} shown={shown} />
+      )}
+      {list.isError && <ErrorNotice error={list.error} retry={() => void list.fetchNextPage()} />}
+      <Group justify="space-between">
+        <Text size="sm" c="dimmed">
+          {t.refunds.shown(refunds.length)}
+        </Text>
+        {list.hasNextPage && (
+          <Button
+            variant="default"
+            loading={list.isFetchingNextPage}
+            onClick={() => void list.fetchNextPage()}
+          >
+            {t.common.more}
+          </Button>
+        )}
+      </Group>
+    </Stack>
+  );
+}
+
+/** Refunds as a table, one line each. */
+function RefundTable({ refunds, shown }: { refunds: readonly ListedRefund[]; shown: readonly ColumnName[] }) {
+  const columns = COLUMNS.filter(({ name }) => shown.includes(name));
+  return (
+    <Paper withBorder radius="md" className="table">
+      <Table.ScrollContainer minWidth={600} tabIndex={0} role="region" aria-label={t.refunds.title}>
+        <Table highlightOnHover verticalSpacing="xs" horizontalSpacing="md">
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map(({ name, label, numeric }) => (
+                <Table.Th key={name} scope="col" ta={numeric === true ? 'right' : 'left'}>
+                  {label}
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {refunds.map((refund) => (
+              <Table.Tr key={refund.refund_id}>
+                {columns.map(({ name, numeric, cell: Cell }) => (
+                  <Table.Td key={name} ta={numeric === true ? 'right' : 'left'}>
+                    <Cell refund={refund} />
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+    </Paper>
+  );
+}
+
+function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
+  if (!filtered) return <Empty title={t.refunds.empty} text={t.refunds.empty_text} />;
+  return (
+    <Empty title={t.refunds.empty_filtered} text={t.refunds.empty_filtered_text}>
+      <Group>
+        <Button variant="default" onClick={onClear}>
+          {t.common.clear}
+        </Button>
+        <Button component={Link} to="/payments" variant="subtle">
+          {t.navigation.payments}
+        </Button>
+      </Group>
+    </Empty>
+  );
+}
+
+interface ColumnPickerProps {
+  shown: readonly ColumnName[];
+  onChange: (shown: ColumnName[]) => void;
+}
+
+function ColumnPicker({ shown, onChange }: ColumnPickerProps) {
+  return (
+    <Menu closeOnItemClick={false} position="bottom-end">
+      <Menu.Target>
+        <Button variant="default" size="xs">
+          {t.common.columns}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {COLUMNS.map(({ name, label }) => {
+          const checked = shown.includes(name);
+          return (
+            <Menu.Item
+              key={name}
+              role="menuitemcheckbox"
+              aria-checked={checked}
+              leftSection={<Checkbox.Indicator checked={checked} size="xs" />}
+              onClick={() => onChange(checked ? shown.filter((one) => one !== name) : [...shown, name])}
+            >
+              {label}
+            </Menu.Item>
+          );
+        })}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,163 @@
+/** The console's words. Names are the field's and the same as in the API; sentences say what to do. */
+
+export const name = 'payments';
+
+export const navigation = {
+  label: 'Pages',
+  refunds: 'Refunds',
+  payments: 'Payments',
+  approvals: 'Approvals',
+  insights: 'Insights',
+  bulk: 'Bulk refunds',
+  operations: 'Operations',
+  audit: 'Audit log',
+  skip: 'Skip to the page',
+  open: 'Open the menu',
+  close: 'Close the menu',
+};
+
+export const session = {
+  sign_in: 'Sign in',
+  sign_out: 'Sign out',
+  welcome: 'The refund desk',
+  welcome_text: 'Sign in with your organization’s account.',
+  signed_in_as: (who: string) => `Signed in as ${who}`,
+  brand: (brand: string) => `Brand: ${brand}`,
+  ended: 'You are no longer signed in',
+  ended_text: 'Sign in again to go on. What you have typed is kept, and you come back to this page.',
+  again: 'Sign in again',
+  again_text: 'This moves money beyond your limit, so it wants a fresh sign-in. What you have typed is kept.',
+};
+
+export const appearance = {
+  label: 'Appearance',
+  light: 'Light',
+  dark: 'Dark',
+  auto: 'As the device',
+};
+
+export const errors = {
+  unreachable: 'The service did not answer. Check your connection; nothing is lost.',
+  offline: 'You are offline. What is shown may be out of date.',
+  title: 'This did not work',
+  request_id: 'Request',
+  again: 'Try again',
+  not_found: 'There is nothing here',
+  not_found_text: 'The address is wrong, or it is not yours to see.',
+  forbidden: 'Your role does not open this',
+  forbidden_text: 'Ask whoever gives out roles, if you need it.',
+  crashed: 'The console has made a mistake',
+  crashed_text: 'Load the page again. If it happens again, tell us what you did.',
+  reload: 'Load again',
+};
+
+export const common = {
+  loading: 'Loading',
+  more: 'Show more',
+  copy: 'Copy',
+  copied: 'Copied',
+  copy_what: (what: string) => `Copy ${what}`,
+  none: '—',
+  all: 'All',
+  any: 'Any',
+  from: 'From',
+  until: 'Until',
+  clear: 'Clear filters',
+  close: 'Close',
+  back: 'Back',
+  cancel: 'Cancel',
+  columns: 'Columns',
+  utc: 'UTC',
+};
+
+export const statuses = {
+  awaiting_approval: 'Waiting for approval',
+  rejected: 'Rejected',
+  pending: 'On its way',
+  requires_action: 'Customer has to act',
+  succeeded: 'Sent to the bank',
+  failed: 'Failed',
+  canceled: 'Called back',
+};
+
+export const reasons = {
+  none: 'No reason given',
+  duplicate: 'Duplicate',
+  fraudulent: 'Fraudulent',
+  requested_by_customer: 'Requested by customer',
+} as const;
+
+export const columns = {
+  created_at: 'Made',
+  amount: 'Amount',
+  status: 'Status',
+  customer: 'Customer',
+  reason: 'Reason',
+  payment: 'Payment',
+  refund: 'Refund',
+  charge: 'Charge',
+  stripe_refund: 'Stripe refund',
+  bank_reference: 'Bank reference',
+  requested_by: 'Asked for by',
+  updated_at: 'Last change',
+};
+
+export const refunds = {
+  title: 'Refunds',
+  filters: 'Filters',
+  customer: 'Customer',
+  status: 'Status',
+  reason: 'Reason',
+  currency: 'Currency',
+  amount_from: 'Amount from',
+  amount_to: 'Amount to',
+  attention: 'Needs attention',
+  attention_text: 'Failed after the customer was told; still owed',
+  owed: (amount: string) => `Still owed: ${amount}`,
+  new_rows: (count: number) => (count === 1 ? '1 new refund' : `${count} new refunds`),
+  empty: 'No refunds yet',
+  empty_text: 'Refunds appear here as soon as somebody asks for one, here or in Stripe.',
+  empty_filtered: 'No refund fits these filters',
+  empty_filtered_text: 'Take a filter away, or look for the customer’s payments instead.',
+  external: 'Made in Stripe',
+  shown: (count: number) => (count === 1 ? '1 shown' : `${count} shown`),
+};
+
+export const refund = {
+  title: 'Refund',
+  titled: (amount: string) => `Refund of ${amount}`,
+  sync: 'Ask Stripe now',
+  bank_reference: 'Bank reference',
+  note: 'Note',
+  approved_by: 'Approved by',
+  decision_note: 'Word of who decided',
+  payment: 'The payment',
+  history: 'What happened',
+  step: (from: string | null, to: string) => {
+    const word = statuses[to as keyof typeof statuses] ?? to;
+    return from === to ? `${word} (told again)` : word;
+  },
+  actor: (type: string, id: string) => {
+    if (id === 'stripe') return 'told by Stripe';
+    if (type === 'system') return `by the service (${id})`;
+    return `by ${id}`;
+  },
+};
+
+export const payment = {
+  title: 'Payment',
+  captured: 'Paid',
+  refunded: 'Refunded',
+  reserved: 'On its way back',
+  refundable: 'Left',
+};
+
+const example = (currency: string) => `Write the amount in ${currency} with digits, like 12.50.`;
+/** What is wrong with an amount that somebody typed, by the currency. */
+export const money = {
+  empty: (_currency: string) => 'Type an amount.',
+  not_an_amount: example,
+  ambiguous: (_currency: string) => 'This can be read as two amounts: leave out the mark for thousands.',
+  too_many_decimals: (currency: string) => `${currency} has fewer decimals than that.`,
+  too_large: (_currency: string) => 'This is more than any payment.',
+};
