@@ -48,10 +48,18 @@ const refund = createRoute({
   component: lazyRouteComponent(() => import('./refunds/RefundPage.tsx'), 'RefundPage'),
 });
 
+const payment = createRoute({
+  getParentRoute: () => root,
+  path: '/payments/$payment_id',
+  validateSearch: ({ refund }: Record<string, unknown>): { refund?: true } =>
+    refund === true ? { refund } : {},
+  component: lazyRouteComponent(() => import('./payments/PaymentPage.tsx'), 'PaymentPage'),
+});
+
 /** Every page, by its address under `/console`. */
 export function createRoutes(queries: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([home, refunds, refund]),
+    routeTree: root.addChildren([home, refunds, refund, payment]),
     basepath: '/console',
     context: { queries },
     defaultPreload: 'intent',

@@ -13,7 +13,6 @@ import {
 } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
 import { api, bodyOf } from '../api/api.ts';
 import { Money } from '../money/Money.tsx';
 import { formatMoney } from '../money/money.ts';
@@ -21,6 +20,7 @@ import { PaymentBar } from '../payments/PaymentBar.tsx';
 import { useMay } from '../session/session.ts';
 import { Copyable } from '../shell/Copyable.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
+import { Facts } from '../shell/Facts.tsx';
 import { Page } from '../shell/Page.tsx';
 import { t } from '../texts/texts.ts';
 import { Moment } from '../time/Moment.tsx';
@@ -50,7 +50,7 @@ export function RefundPage() {
       <Where refund={refund} />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
-          <Facts refund={refund} />
+          <RefundFacts refund={refund} />
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
           <History refund={refund} />
@@ -118,25 +118,9 @@ function Sync({ refund }: { refund: RefundDetail }) {
   );
 }
 
-function Facts({ refund }: { refund: RefundDetail }) {
+function RefundFacts({ refund }: { refund: RefundDetail }) {
   const id = (value: string | null, what: string) =>
-    value === null ? t.common.none : <Copyable value={value} what={what} />;
-  const facts: [label: string, value: ReactNode][] = [
-    [t.columns.reason, reasonText(refund.reason)],
-    [t.refund.note, refund.note ?? t.common.none],
-    [t.columns.requested_by, refund.origin === 'external' ? t.refunds.external : refund.requested_by_id],
-    [t.refund.approved_by, refund.approved_by_id ?? t.common.none],
-    [t.refund.decision_note, refund.decision_note ?? t.common.none],
-    [t.columns.refund, id(refund.refund_id, t.columns.refund)],
-    [t.columns.stripe_refund, id(refund.stripe_refund_id, t.columns.stripe_refund)],
-    [t.columns.charge, id(refund.charge_id, t.columns.charge)],
-    [
-      t.columns.payment,
-      <Anchor key="payment" component={Link} to={`/payments/${refund.payment_id}`} className="id">
-        {refund.payment_id}
-      </Anchor>,
-    ],
-  ];
+    value === null ? null : <Copyable value={value} what={what} />;
   return (
     <Card withBorder padding="lg">
       <Stack gap="md">
@@ -144,14 +128,24 @@ function Facts({ refund }: { refund: RefundDetail }) {
           {t.refund.payment}
         </Title>
         <PaymentBar payment={refund.payment} />
-        <dl className="facts">
-          {facts.map(([label, value]) => (
-            <div key={label}>
-              <dt>{label}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
+        <Facts
+          facts={[
+            [t.columns.reason, reasonText(refund.reason)],
+            [t.refund.note, refund.note],
+            [t.columns.requested_by, refund.origin === 'external' ? t.refunds.external : refund.requested_by_id],
+            [t.refund.approved_by, refund.approved_by_id],
+            [t.refund.decision_note, refund.decision_note],
+            [t.columns.refund, id(refund.refund_id, t.columns.refund)],
+            [t.columns.stripe_refund, id(refund.stripe_refund_id, t.columns.stripe_refund)],
+            [t.columns.charge, id(refund.charge_id, t.columns.charge)],
+            [
+              t.columns.payment,
+              <Anchor key="payment" component={Link} to={`/payments/${refund.payment_id}`} className="id">
+                {refund.payment_id}
+              </Anchor>,
+            ],
+          ]}
+        />
       </Stack>
     </Card>
   );
