@@ -37,3 +37,8 @@ CREATE INDEX reconcile_runs_by_time ON reconcile_runs (started_at, run_id);
 
 -- What Stripe has told of one object.
 CREATE INDEX stripe_events_by_object ON stripe_events (object_id, received_at) WHERE object_id IS NOT NULL;
+
+-- What goes from the answer that a key keeps when its refund's customer is erased: also with what was paid.
+CREATE OR REPLACE FUNCTION without_texts(answer_body text) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN (answer_body::jsonb - ARRAY['customer_id', 'reason', 'note', 'decision_note', 'resolution_reference'])
+    #- '{payment,payment_method}';
