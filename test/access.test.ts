@@ -25,6 +25,7 @@ interface Call {
 /** Each operation that needs a token, with what is called on: things of that brand, unused where they can be used up. */
 const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
   listRefunds: () => ({}),
+  listRefundsDetailed: () => ({}),
   issueRefund: async ({ pay }) => ({
     body: { charge_id: (await pay()).charge_id, amount_cents: 100 },
   }),

@@ -71,16 +71,18 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
 const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call[]> => {
   const each = (body?: unknown) =>
     [own.refund_id, own.waiting_id, own.failed_id].map((refund_id) => ({ path: { refund_id }, body }));
+  const lists = [
+    {},
+    { query: { customer_id: own.customer_id } },
+    { query: { payment_id: own.payment_id } },
+    { query: { charge_id: own.charge_id } },
+    { query: { stripe_refund_id: own.stripe_refund_id } },
+    { query: { needs_attention: 'true' } },
+    { query: { status: 'awaiting_approval' } },
+  ];
   return {
-    listRefunds: [
-      {},
-      { query: { customer_id: own.customer_id } },
-      { query: { payment_id: own.payment_id } },
-      { query: { charge_id: own.charge_id } },
-      { query: { stripe_refund_id: own.stripe_refund_id } },
-      { query: { needs_attention: 'true' } },
-      { query: { status: 'awaiting_approval' } },
-    ],
+    listRefunds: lists,
+    listRefundsDetailed: lists,
     getRefund: each(),
     issueRefund: [
       { body: { payment_id: own.payment_id, amount_cents: 1 } },
