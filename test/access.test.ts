@@ -47,6 +47,7 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
   }),
   getPayment: ({ paid }) => ({ path: `/v1/payments/${paid.payment_id}` }),
   listPayments: () => ({}),
+  getPaymentDetail: ({ paid }) => ({ path: `/v1/admin/payments/${paid.payment_id}` }),
   listDisputes: ({ brand_id }) => ({ path: `/v1/admin/disputes?brand_id=${brand_id}` }),
   getDispute: ({ dispute }) => ({ path: `/v1/admin/disputes/${dispute.dispute_id}` }),
   listAudit: () => ({}),
@@ -265,7 +266,7 @@ const LOOKED_FOR: Record<string, (brand: BrandWorld) => string> = {
 };
 /** Parameters whose values are nobody's. */
 const NOBODYS = [
-  'status reason amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention limit',
+  'status reason amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention unknown limit',
   'order_id actor_id event_type entity_type request_id occurred_at_gte occurred_at_lt',
 ]
   .join(' ')

@@ -78,6 +78,7 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
     { query: { charge_id: own.charge_id } },
     { query: { stripe_refund_id: own.stripe_refund_id } },
     { query: { needs_attention: 'true' } },
+    { query: { unknown: 'true' } },
     { query: { status: 'awaiting_approval' } },
   ];
   return {
@@ -96,6 +97,7 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
     syncRefund: each(),
     resolveRefund: each({ resolution: 'not_owed', reference: 'a reference' }),
     getPayment: [{ path: { id: own.payment_id } }],
+    getPaymentDetail: [{ path: { payment_id: own.payment_id } }, { path: { payment_id: own.disputed_id } }],
     listPayments: [{}, { query: { customer_id: own.customer_id } }, { query: { charge_id: own.charge_id } }],
     listDisputes: [brand_id, by].flatMap((named) => [
       { query: { brand_id: named } },

@@ -33,6 +33,7 @@ import { countRates, type SharedCounts } from './rates/rates.ts';
 import { refundCommands } from './refunds/commands.ts';
 import type { ApprovalLimits } from './refunds/limits.ts';
 import type { RefundProvider } from './refunds/provider.ts';
+import { refundableRoutes } from './refunds/refundable-routes.ts';
 import { refundRoutes } from './refunds/routes.ts';
 import type { Turns } from './refunds/turns.ts';
 import { inboxRoutes } from './stripe/routes.ts';
@@ -127,6 +128,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       rooms.addHook('preValidation', readQueryStrictly);
       await rooms.register(refundRoutes(room));
       await rooms.register(refundCommands(deps));
+      await rooms.register(refundableRoutes(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
       await rooms.register(auditRoutes(room));

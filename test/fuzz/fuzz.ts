@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { API_SCOPES } from '../../local/issuer/scopes.ts';
+import { REFUSED_AMOUNTS } from '../../local/stripe/cards.ts';
 import { READ_EVENTS } from '../../service/src/audit/record.ts';
 import { type Answered, assertDeclared } from '../support/declared.ts';
 import { DOCUMENT, type Operation, operationsOf } from '../support/operations.ts';
@@ -232,7 +233,7 @@ function holdToPromises(
 ): void {
   const { operation, method, token } = request;
   const { status, headers, text } = answer;
-  assert.ok(status < 500 || status === 501, `${status}: ${text}`);
+  assert.ok(status < 500 || status === 501 || wasRefused(request, answer), `${status}: ${text}`);
   assert.match(headers.get('x-request-id') ?? '', /^[A-Za-z0-9._-]{1,128}$/, 'X-Request-Id');
   if (status === 401 || status === 403) assert.match(headers.get('www-authenticate') ?? '', /^Bearer realm=/);
   const whole = `${[...headers].join('\n')}\n${text}`;
@@ -252,6 +253,12 @@ function holdToPromises(
     );
   }
 }
+
+/** Stripe says no to an amount for which the stand-in always does. Nothing is wrong here, and the 502 says so. */
+const wasRefused = ({ body }: FuzzRequest, { status, text }: Answered): boolean =>
+  status === 502 &&
+  text.includes('Stripe refused the refund: ') &&
+  new RegExp(`"amount_cents":(${Object.values(REFUSED_AMOUNTS).join('|')})\\b`).test(body?.toString() ?? '');
 
 function assertShape({ path }: Operation, method: string, answer: Answered): void {
   const { status, headers, text } = answer;

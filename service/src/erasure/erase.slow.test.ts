@@ -15,6 +15,7 @@ import { verifyBooks } from '../books/verify.ts';
 import { createPool, withTransaction } from '../database/pool.ts';
 import { letServe } from '../database/roles.ts';
 import { observePayment } from '../payments/observe.ts';
+import { PAID_WITH_UNKNOWN, type PaidWith } from '../payments/payment.ts';
 import { bringIn } from '../stripe/apply.ts';
 import { ask as askStripe } from '../stripe/ask.ts';
 import { backfill } from '../stripe/backfill.ts';
@@ -33,6 +34,13 @@ const PERSONAL = {
   note: 'pecan in the soup',
   decision: 'pistachio was promised',
   reference: 'IBAN macadamia',
+};
+
+/** With what the stand-in's customers pay. */
+const CARD: PaidWith = {
+  payment_method_type: 'card',
+  payment_method_brand: 'visa',
+  payment_method_last4: '4242',
 };
 
 const YESTERDAY = new Date(Date.now() - 86_400_000);
@@ -91,6 +99,15 @@ async function pay({ known = true, customer_id = CUSTOMER } = {}) {
     charge_id,
   ]);
   return { charge_id, intent_id: intent.id, payment_id: String(rows[0]?.payment_id) };
+}
+
+async function paidWith(paymentId: string): Promise<PaidWith> {
+  const { rows } = await world.pool.query<PaidWith>(
+    `SELECT payment_method_type, payment_method_brand, payment_method_last4 FROM payments WHERE payment_id = $1`,
+    [paymentId],
+  );
+  assert.ok(rows[0]);
+  return rows[0];
 }
 
 /** In which tables and rows a text stands, whatever the column. */
@@ -366,6 +383,7 @@ test('a payment that somebody was bringing in when its customer was erased is er
         stripe_charge_id: 'ch_in_flight',
         created_at: now,
         observed_at: now,
+        ...CARD,
       },
       'test',
     );
@@ -425,6 +443,7 @@ test('a payment that was erased stays so, whoever Stripe says has paid it', asyn
         stripe_charge_id: charge_id,
         created_at: now,
         observed_at: now,
+        ...CARD,
       },
       'test',
     ),
@@ -437,6 +456,25 @@ test('a payment that was erased stays so, whoever Stripe says has paid it', asyn
   assert.deepEqual(rows, [
     { customer_id: pseudonym, order_id: null, subscription_id: null, mode: 'subscription' },
   ]);
+  assert.deepEqual(await paidWith(payment_id), PAID_WITH_UNKNOWN);
+});
+
+test('with what was paid goes with the person, and is not in what only grows before', async () => {
+  const { payment_id } = await pay();
+  const missed = await pay({ known: false });
+  assert.deepEqual(await paidWith(payment_id), CARD);
+  const { rows: told } = await world.pool.query(
+    `SELECT details::text AS text FROM audit_log WHERE entity_id = $1
+     UNION ALL SELECT data::text FROM outbox WHERE entity_id = $1`,
+    [payment_id],
+  );
+  assert.ok(told.length >= 2);
+  for (const { text } of told) assert.doesNotMatch(text, /payment_method|"visa"|"4242"/);
+  await eraseCustomer(world.pool, WHO);
+  await world.deps.provider.bringInCharge(missed.charge_id, 'test');
+  const { rows } = await world.pool.query('SELECT payment_id FROM payments');
+  assert.equal(rows.length, 2);
+  for (const row of rows) assert.deepEqual(await paidWith(row.payment_id), PAID_WITH_UNKNOWN);
 });
 
 test('another customer, and the same name in another brand, are not touched', async () => {

@@ -35,4 +35,10 @@ export const filterParameters = {
         'Those that ended without paying after somebody had been told of them, where the customer is still owed the money.',
     }),
   ),
+  unknown: Type.Optional(
+    Type.Boolean({
+      description:
+        'Those that Stripe has been asked for, or is about to be, and of which it is not known yet what has become.',
+    }),
+  ),
 };

@@ -17,6 +17,8 @@ export interface RefundFilters {
   created_at_lt?: Date;
   /** Those that ended without paying, or those that did not or for which that has been put right. */
   needs_attention?: boolean;
+  /** Those of which it is not known what has become at the provider, or those of which it is. */
+  unknown?: boolean;
 }
 
 /** One line of the list. */
@@ -98,6 +100,9 @@ async function readRefunds<Row extends ListedRefund>(
       // Word for word the condition of refunds_needing_attention, which serves it.
       ['(owed_cents > 0 AND resolved_at IS NULL)', filters.needs_attention === true ? true : undefined],
       ['NOT (owed_cents > 0 AND resolved_at IS NULL)', filters.needs_attention === false ? true : undefined],
+      // Few at any time, and all of them in refunds_to_recover.
+      ['recover_at IS NOT NULL', filters.unknown === true ? true : undefined],
+      ['recover_at IS NULL', filters.unknown === false ? true : undefined],
     ],
     after,
     limit,
