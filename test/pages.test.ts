@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { PageKey } from '../service/src/database/page.ts';
 import { type Connections, createPool, type Queryable } from '../service/src/database/pool.ts';
-import { listRefunds, type RefundFilters } from '../service/src/refunds/list.ts';
+import type { RefundFilters } from '../service/src/refunds/filters.ts';
+import { listRefunds } from '../service/src/refunds/list.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
 const PAYMENTS = 30_000;

@@ -15,7 +15,13 @@ const USAGE = `node test/run.ts [unit | file …]
   file …      these; part of a path is enough (refunds/list)
 TEST_DATABASE_URL names a PostgreSQL to use instead of the one that comes through npm.`;
 
-const BESIDE = ['service/src/**/*.test.ts', 'local/**/*.test.ts', 'cli/**/*.test.ts', 'client/**/*.test.ts', 'console/**/*.test.ts'];
+const BESIDE = [
+  'service/src/**/*.test.ts',
+  'local/**/*.test.ts',
+  'cli/**/*.test.ts',
+  'client/**/*.test.ts',
+  'console/**/*.test.ts',
+];
 const ACROSS = ['test/**/*.test.ts'];
 /** No single test takes longer. */
 const TEST_TIMEOUT_ms = 300_000;

@@ -310,6 +310,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/payments/{payment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a payment in detail
+         * @description One payment with its refunds and disputes, and with what there is to know before it is refunded: what is left, with what it was paid, why nothing of it can be refunded where that is so, and above how much the caller needs somebody else’s approval. All of one moment.
+         *
+         *     Required scope: `admin:payments.read`.
+         */
+        get: operations["getPaymentDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/payments/{id}": {
         parameters: {
             query?: never;
@@ -768,7 +790,9 @@ export interface operations {
                 stripe_refund_id?: string;
                 /** @description Why it was asked for, word for word. */
                 reason?: string;
-                /** @description Of this currency: ISO 4217, lower case. */
+                /** @description Why, as reports count it: a code of `GET /v1/admin/refund-reasons`; `other` is also every reason in words of its own, `none` is no reason. */
+                reason_code?: string;
+                /** @description In which currency. ISO 4217, lower case. */
                 currency?: string;
                 /** @description Of this amount or more. */
                 amount_cents_gte?: number;
@@ -780,6 +804,10 @@ export interface operations {
                 created_at_lt?: string;
                 /** @description Those that ended without paying after somebody had been told of them, where the customer is still owed the money. */
                 needs_attention?: boolean;
+                /** @description Those that failed after they had succeeded: the bank returned the money. */
+                failed_late?: boolean;
+                /** @description Those that Stripe has been asked for, or is about to be, and of which it is not known yet what has become. */
+                unknown?: boolean;
                 /** @description How many at the most. */
                 limit?: number;
                 /** @description Where to go on, as the `Link` header of the page before says. */
@@ -1333,7 +1361,9 @@ export interface operations {
                 stripe_refund_id?: string;
                 /** @description Why it was asked for, word for word. */
                 reason?: string;
-                /** @description Of this currency: ISO 4217, lower case. */
+                /** @description Why, as reports count it: a code of `GET /v1/admin/refund-reasons`; `other` is also every reason in words of its own, `none` is no reason. */
+                reason_code?: string;
+                /** @description In which currency. ISO 4217, lower case. */
                 currency?: string;
                 /** @description Of this amount or more. */
                 amount_cents_gte?: number;
@@ -1345,6 +1375,10 @@ export interface operations {
                 created_at_lt?: string;
                 /** @description Those that ended without paying after somebody had been told of them, where the customer is still owed the money. */
                 needs_attention?: boolean;
+                /** @description Those that failed after they had succeeded: the bank returned the money. */
+                failed_late?: boolean;
+                /** @description Those that Stripe has been asked for, or is about to be, and of which it is not known yet what has become. */
+                unknown?: boolean;
                 /** @description How many at the most. */
                 limit?: number;
                 /** @description Where to go on, as the `Link` header of the page before says. */
@@ -1762,6 +1796,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -1778,7 +1817,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -1845,6 +1889,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -1890,6 +1946,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -2447,6 +2512,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -2463,7 +2533,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -2530,6 +2605,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -2575,6 +2662,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -2623,6 +2719,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -2639,7 +2740,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -2706,6 +2812,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -2751,6 +2869,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -3096,6 +3223,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -3112,7 +3244,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -3179,6 +3316,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -3224,6 +3373,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -3541,6 +3699,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -3557,7 +3720,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -3624,6 +3792,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -3669,6 +3849,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -3986,6 +4175,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -4002,7 +4196,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -4069,6 +4268,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -4114,6 +4325,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -4162,6 +4382,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -4178,7 +4403,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -4245,6 +4475,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -4290,6 +4532,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -4642,6 +4893,11 @@ export interface operations {
                      *       "decision_note": null,
                      *       "failure_reason": null,
                      *       "attention": null,
+                     *       "location": {
+                     *         "code": "bank_reference_known",
+                     *         "message": "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+                     *         "customer_message": "We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456."
+                     *       },
                      *       "resolution": null,
                      *       "resolution_reference": null,
                      *       "replaced_by": null,
@@ -4658,7 +4914,12 @@ export interface operations {
                      *         "captured_cents": 5000,
                      *         "reserved_cents": 0,
                      *         "refunded_cents": 1250,
-                     *         "refundable_cents": 3750
+                     *         "refundable_cents": 3750,
+                     *         "payment_method": {
+                     *           "type": "card",
+                     *           "brand": "visa",
+                     *           "last4": "4242"
+                     *         }
                      *       },
                      *       "timeline": [
                      *         {
@@ -4725,6 +4986,18 @@ export interface operations {
                             /** @description What has happened, for a person. */
                             message: string;
                         } | null;
+                        /** @description Where the money is now. */
+                        location: {
+                            /**
+                             * @description `awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.
+                             * @enum {unknown}
+                             */
+                            code: "awaiting_approval" | "not_confirmed" | "at_stripe" | "needs_customer" | "on_its_way" | "bank_reference_known" | "should_have_arrived" | "owed" | "settled_otherwise" | "not_paid";
+                            /** @description The same in a sentence, for the agent. */
+                            message: string;
+                            /** @description What to tell the customer. */
+                            customer_message: string;
+                        };
                         /** @description How what was owed has been put right. */
                         resolution: string | null;
                         /** @description By what, e.g. a bank transfer’s number. */
@@ -4770,6 +5043,15 @@ export interface operations {
                             refunded_cents: number;
                             /** @description What can still be refunded. In the currency's smallest unit. */
                             refundable_cents: number;
+                            /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                            payment_method: {
+                                /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                                type: string;
+                                /** @description Of a card, e.g. `visa`. */
+                                brand: string | null;
+                                /** @description The last digits of the card or account. */
+                                last4: string | null;
+                            } | null;
                         };
                         /** @description Every change of status, oldest first. */
                         timeline: {
@@ -4971,6 +5253,293 @@ export interface operations {
                      *       "error": "validation_error",
                      *       "message": "charge_id is missing.",
                      *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getPaymentDetail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Our id of the payment. */
+                payment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The payment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *       "charge_id": "ch_3SWbM1B7WZ01zgkW0x9Kc2vQ",
+                     *       "amount_cents": 5000,
+                     *       "captured_cents": 5000,
+                     *       "reserved_cents": 0,
+                     *       "refunded_cents": 1250,
+                     *       "refundable_cents": 3750,
+                     *       "customer_id": "customer_0017",
+                     *       "order_id": "order_001234",
+                     *       "currency": "eur",
+                     *       "status": "succeeded",
+                     *       "stripe_payment_intent_id": "pi_3SWbM1B7WZ01zgkW0Zy8Xw7V",
+                     *       "mode": "one_shot",
+                     *       "subscription_id": null,
+                     *       "created_at": "2026-01-30T09:00:00.000Z",
+                     *       "updated_at": "2026-01-31T14:06:02.871Z",
+                     *       "payment_method": {
+                     *         "type": "card",
+                     *         "brand": "visa",
+                     *         "last4": "4242"
+                     *       },
+                     *       "disputes": [],
+                     *       "refunds": [
+                     *         {
+                     *           "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *           "amount_cents": 1250,
+                     *           "status": "succeeded",
+                     *           "reason": "requested_by_customer",
+                     *           "origin": "api",
+                     *           "owed_cents": 0,
+                     *           "created_at": "2026-01-31T14:05:00.000Z"
+                     *         }
+                     *       ],
+                     *       "refusal": null,
+                     *       "approval_limit_cents": 10000
+                     *     }
+                     */
+                    "application/json": {
+                        payment_id: string;
+                        customer_id: string;
+                        /** @description The platform’s order. */
+                        order_id: string | null;
+                        /** @description The Stripe charge that took the money. */
+                        charge_id: string | null;
+                        stripe_payment_intent_id: string | null;
+                        /** @description What was asked for. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description What was taken. In the currency's smallest unit. */
+                        captured_cents: number;
+                        /** @description Refunds that are asked for and not settled. In the currency's smallest unit. */
+                        reserved_cents: number;
+                        /** @description Refunds that succeeded. In the currency's smallest unit. */
+                        refunded_cents: number;
+                        /** @description What can still be refunded. In the currency's smallest unit. */
+                        refundable_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description The provider’s word: `succeeded`, `processing`, `requires_action`, `requires_capture`, `canceled`, …; `failed` where it was declined. */
+                        status: string;
+                        /**
+                         * @description `subscription`: paid for an invoice of one.
+                         * @enum {unknown}
+                         */
+                        mode: "one_shot" | "subscription";
+                        /** @description The subscription whose invoice it paid. */
+                        subscription_id: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When it was made.
+                         */
+                        created_at: string;
+                        /**
+                         * Format: date-time
+                         * @description When it last changed here.
+                         */
+                        updated_at: string;
+                        /** @description With what it was paid; null where Stripe does not say, or the customer was erased. */
+                        payment_method: {
+                            /** @description Stripe’s word: `card`, `sepa_debit`, `klarna`, … */
+                            type: string;
+                            /** @description Of a card, e.g. `visa`. */
+                            brand: string | null;
+                            /** @description The last digits of the card or account. */
+                            last4: string | null;
+                        } | null;
+                        /** @description Newest first. */
+                        disputes: {
+                            dispute_id: string;
+                            /** @description Stripe’s word, e.g. `needs_response`. */
+                            status: string;
+                            /** @description What is contested. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /**
+                             * Format: date-time
+                             * @description Until when Stripe takes evidence.
+                             */
+                            evidence_due_by: string | null;
+                        }[];
+                        /** @description The newest 100, newest first; all of them by `GET /v1/admin/refunds`. */
+                        refunds: {
+                            refund_id: string;
+                            /** @description What goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @enum {unknown} */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description Why it was asked for. */
+                            reason: string | null;
+                            /** @enum {unknown} */
+                            origin: "api" | "external";
+                            /** @description What the customer is still owed, since it ended without paying. In the currency's smallest unit. */
+                            owed_cents: number;
+                            /** Format: date-time */
+                            created_at: string;
+                        }[];
+                        /** @description Why nothing of it can be refunded; null where something can. */
+                        refusal: {
+                            /** @description As the error that asking for all that is left would be. */
+                            code: string;
+                            /** @description Why, in a sentence. */
+                            message: string;
+                        } | null;
+                        /** @description Above this, what the caller asks for has to be approved by somebody else; null: never. In the currency’s smallest unit. */
+                        approval_limit_cents: number | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
                      *     }
                      */
                     "application/json": {

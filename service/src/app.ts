@@ -28,6 +28,7 @@ import { readQueryStrictly } from './http/query.ts';
 import { serveReference } from './http/reference.ts';
 import { requestIdOf, traceRequests } from './http/requests.ts';
 import { type BrowserOptions, instructBrowsers } from './http/security-headers.ts';
+import { streamAnswers } from './http/streaming.ts';
 import { paymentRoutes } from './payments/routes.ts';
 import { countRates, type SharedCounts } from './rates/rates.ts';
 import { refundCommands } from './refunds/commands.ts';
@@ -126,12 +127,13 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await app.register(async (rooms) => {
       limitRates(rooms, rates, deps.limits);
       rooms.addHook('preValidation', readQueryStrictly);
+      const streams = streamAnswers(rooms);
       await rooms.register(refundRoutes(room));
       await rooms.register(refundCommands(deps));
       await rooms.register(refundableRoutes(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
-      await rooms.register(auditRoutes(room));
+      await rooms.register(auditRoutes({ ...room, streams }));
       await rooms.register(
         inboxRoutes({
           pool: deps.pool,

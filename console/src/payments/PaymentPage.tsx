@@ -1,4 +1,17 @@
-import { Alert, Anchor, Badge, Button, Card, Grid, Group, Loader, Stack, Table, Text, Title } from '@mantine/core';
+import {
+  Alert,
+  Anchor,
+  Badge,
+  Button,
+  Card,
+  Grid,
+  Group,
+  Loader,
+  Stack,
+  Table,
+  Text,
+  Title,
+} from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Money } from '../money/Money.tsx';
@@ -94,12 +107,21 @@ function PaymentFacts({ payment }: { payment: PaymentDetail }) {
       facts={[
         [
           t.columns.customer,
-          <Anchor key="customer" component={Link} to={`/customers/${encodeURIComponent(payment.customer_id)}`}>
+          <Anchor
+            key="customer"
+            component={Link}
+            to={`/customers/${encodeURIComponent(payment.customer_id)}`}
+          >
             {payment.customer_id}
           </Anchor>,
         ],
         [t.payment.method, methodText(payment.payment_method)],
-        [t.payment.status, <Badge key="status" variant="light" color="gray" tt="none">{payment.status.replaceAll('_', ' ')}</Badge>],
+        [
+          t.payment.status,
+          <Badge key="status" variant="light" color="gray" tt="none">
+            {payment.status.replaceAll('_', ' ')}
+          </Badge>,
+        ],
         [t.payment.made, <Moment key="made" at={payment.created_at} />],
         [t.payment.order, payment.order_id],
         [t.payment.subscription, payment.subscription_id],

@@ -132,7 +132,10 @@ function RefundFacts({ refund }: { refund: RefundDetail }) {
           facts={[
             [t.columns.reason, reasonText(refund.reason)],
             [t.refund.note, refund.note],
-            [t.columns.requested_by, refund.origin === 'external' ? t.refunds.external : refund.requested_by_id],
+            [
+              t.columns.requested_by,
+              refund.origin === 'external' ? t.refunds.external : refund.requested_by_id,
+            ],
             [t.refund.approved_by, refund.approved_by_id],
             [t.refund.decision_note, refund.decision_note],
             [t.columns.refund, id(refund.refund_id, t.columns.refund)],

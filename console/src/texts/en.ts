@@ -178,14 +178,22 @@ export const issue = {
   fraudulent: 'Stripe puts the card and the e-mail address on its block lists.',
   note: 'Note',
   note_text: 'For colleagues. Never sent to Stripe or the customer.',
-  summary: ({ amount, of, to, customer, remaining }: Record<'amount' | 'of' | 'to' | 'customer' | 'remaining', string>) =>
+  summary: ({
+    amount,
+    of,
+    to,
+    customer,
+    remaining,
+  }: Record<'amount' | 'of' | 'to' | 'customer' | 'remaining', string>) =>
     `Refund ${amount} of ${of} to ${to} of customer ${customer}; ${remaining} remain.`,
   nothing: 'Refund more than nothing.',
   too_much: (left: string) => `That is more than what is left: ${left}.`,
   changed: 'What is left has changed',
-  changed_text: (before: string, now: string) => `It was ${before} and is ${now} now: somebody else may be refunding it.`,
+  changed_text: (before: string, now: string) =>
+    `It was ${before} and is ${now} now: somebody else may be refunding it.`,
   seen: 'I have seen it',
-  needs_approval: (limit: string) => `This is above your limit of ${limit}: it goes to an approver first, and nothing is sent before.`,
+  needs_approval: (limit: string) =>
+    `This is above your limit of ${limit}: it goes to an approver first, and nothing is sent before.`,
   refund: (amount: string) => `Refund ${amount}`,
   ask_approval: (amount: string) => `Ask for approval of ${amount}`,
   ask_again: 'Ask what came of it',

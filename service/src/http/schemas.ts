@@ -15,6 +15,10 @@ export const Text = (maxLength: number, description: string) =>
     description,
   });
 
+/** A currency. */
+export const Currency = (description: string) =>
+  Type.String({ pattern: '^[a-z]{3}$', description: `${description} ISO 4217, lower case.` });
+
 /** A moment, RFC 3339. */
 export const Moment = (description: string) =>
   Type.String({ format: 'date-time', maxLength: 40, description });

@@ -123,7 +123,11 @@ export function IssueForm({ payment, issuing, onCancel }: Props) {
           <Button variant="default" onClick={onCancel} disabled={issue.isPending}>
             {t.common.cancel}
           </Button>
-          <Button type="submit" loading={issue.isPending} disabled={!frozen && (left.changed || !('body' in plan))}>
+          <Button
+            type="submit"
+            loading={issue.isPending}
+            disabled={!frozen && (left.changed || !('body' in plan))}
+          >
             {frozen ? t.issue.ask_again : labelOf(plan, payment)}
           </Button>
         </Group>

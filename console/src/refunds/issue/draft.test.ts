@@ -25,7 +25,17 @@ test('a draft is there again after a reload, with the key it had and what was se
 });
 
 test('where it is not known whether it arrived, and where nobody is signed in any more, the same is asked again under the same key', () => {
-  const unknown = [failed(0), failed(401), failed(500), failed(503), failed(504), failed(429), failed(408), failed(409, { retry_after_s: 1 }), new Error('x')];
+  const unknown = [
+    failed(0),
+    failed(401),
+    failed(500),
+    failed(503),
+    failed(504),
+    failed(429),
+    failed(408),
+    failed(409, { retry_after_s: 1 }),
+    new Error('x'),
+  ];
   for (const error of unknown) assert.deepEqual(afterFailure(sent, error), sent);
 });
 

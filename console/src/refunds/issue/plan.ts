@@ -7,7 +7,10 @@ export type Plan =
   | { body: IssueBody; amount_cents: number; remaining_cents: number; needs_approval: boolean }
   | { problem: MoneyProblem | 'nothing' | 'too_much' };
 
-type Refundable = Pick<PaymentDetail, 'payment_id' | 'refundable_cents' | 'currency' | 'approval_limit_cents'>;
+type Refundable = Pick<
+  PaymentDetail,
+  'payment_id' | 'refundable_cents' | 'currency' | 'approval_limit_cents'
+>;
 
 /** What asking for this refund now would do to the payment as it is known here. */
 export function planRefund(draft: Draft, payment: Refundable): Plan {
