@@ -15,7 +15,7 @@ const COLORS: Record<RefundStatus, string> = {
 
 export function StatusBadge({ status }: { status: RefundStatus }) {
   return (
-    <Badge color={COLORS[status]} variant="light" tt="none" fw={600} className="status">
+    <Badge color={COLORS[status]} variant="light" tt="none" fw={600} fz={12} className="status">
       {t.statuses[status]}
     </Badge>
   );
