@@ -11,6 +11,8 @@ export default defineConfig({
     // Everything is a file of its own: the pages' policy lets nothing be inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Which file needs which: bundle.test.ts adds up what a browser loads first.
+    manifest: true,
   },
   server: { proxy: { '/v1': 'http://127.0.0.1:8080', '/auth': 'http://127.0.0.1:8080' } },
 });

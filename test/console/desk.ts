@@ -28,7 +28,7 @@ export interface Desk extends AsyncDisposable {
   open(as: string, path: string, options?: OpenOptions): Promise<Visit>;
 }
 
-export interface PayOptions {
+interface PayOptions {
   amount_cents?: number;
   currency?: string;
   customer_id?: string;
@@ -42,7 +42,7 @@ interface OpenOptions {
   colorScheme?: 'light' | 'dark';
 }
 
-export interface Visit {
+interface Visit {
   page: Page;
   context: BrowserContext;
   /** What the browser complained about: scripts that failed, what the pages' policy has refused. */

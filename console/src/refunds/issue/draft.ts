@@ -61,6 +61,6 @@ export function afterFailure(draft: Draft, error: unknown): Draft {
 }
 
 /** Whether the service has said no, for good (ADR 0008); what is under way or not available now may be yes in a moment. */
-export const isRefusal = ({ status, retry_after_s }: RequestFailed): boolean =>
+const isRefusal = ({ status, retry_after_s }: RequestFailed): boolean =>
   status === 502 ||
   (status >= 400 && status < 500 && ![401, 408, 429].includes(status) && retry_after_s === undefined);
