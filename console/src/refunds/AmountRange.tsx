@@ -30,7 +30,7 @@ export function AmountRange({ filters, set }: Props) {
         onChange={(code) =>
           set({ currency: code ?? undefined, amount_cents_gte: undefined, amount_cents_lte: undefined })
         }
-        w={110}
+        w={92}
       />
       {currency !== undefined && (
         <>

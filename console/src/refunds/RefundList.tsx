@@ -1,15 +1,21 @@
 import { Button, Checkbox, Group, Loader, Menu, Paper, Stack, Table, Text } from '@mantine/core';
-import { useLocalStorage } from '@mantine/hooks';
+import { useLocalStorage, useMediaQuery } from '@mantine/hooks';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { Money } from '../money/Money.tsx';
+import { formatMoney } from '../money/money.ts';
 import { Empty } from '../shell/Empty.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { Page } from '../shell/Page.tsx';
+import { PHONE } from '../shell/phone.ts';
 import { t } from '../texts/texts.ts';
+import { Moment } from '../time/Moment.tsx';
 import { COLUMNS, type ColumnName, DEFAULT_COLUMNS } from './columns.tsx';
 import type { RefundFilters } from './filters.ts';
 import { type ListedRefund, newestRefundsQuery, refundListQuery } from './queries.ts';
 import { RefundFilterBar } from './RefundFilters.tsx';
+import { reasonText } from './reason.ts';
+import { StatusBadge } from './StatusBadge.tsx';
 
 const route = getRouteApi('/refunds');
 
@@ -63,7 +69,7 @@ function Rows({ filters, shown, onClear }: RowsProps) {
       {refunds.length === 0 ? (
         <Nothing filtered={Object.keys(filters).length > 0} onClear={onClear} />
       ) : (
-        <RefundTable refunds={refunds} shown={shown} />
+        <RefundRows refunds={refunds} shown={shown} />
       )}
       {list.isError && <ErrorNotice error={list.error} retry={() => void list.fetchNextPage()} />}
       <Group justify="space-between">
@@ -84,8 +90,46 @@ function Rows({ filters, shown, onClear }: RowsProps) {
   );
 }
 
+interface RefundRowsProps {
+  refunds: readonly ListedRefund[];
+  shown: readonly ColumnName[];
+}
+
+function RefundRows(props: RefundRowsProps) {
+  return useMediaQuery(PHONE) === true ? <RefundCards {...props} /> : <RefundTable {...props} />;
+}
+
+/** Refunds one below the other, for a phone: what matters of each. */
+function RefundCards({ refunds }: RefundRowsProps) {
+  return (
+    <Stack gap="xs" component="ul" className="cards">
+      {refunds.map((refund) => (
+        <Paper key={refund.refund_id} component="li" withBorder radius="md">
+          <Link to="/refunds/$refund_id" params={{ refund_id: refund.refund_id }} className="card-link">
+            <Group justify="space-between" gap="xs">
+              <Text fw={600}>
+                <Money cents={refund.amount_cents} currency={refund.currency} />
+              </Text>
+              <StatusBadge status={refund.status} />
+            </Group>
+            <Text size="sm">{refund.customer_id}</Text>
+            <Text size="xs" c="dimmed">
+              <Moment at={refund.created_at} /> · {reasonText(refund.reason)}
+            </Text>
+            {refund.owed_cents > 0 && (
+              <Text size="sm" fw={600} c="red">
+                {t.refunds.owed(formatMoney(refund.owed_cents, refund.currency))}
+              </Text>
+            )}
+          </Link>
+        </Paper>
+      ))}
+    </Stack>
+  );
+}
+
 /** Refunds as a table, one line each. */
-function RefundTable({ refunds, shown }: { refunds: readonly ListedRefund[]; shown: readonly ColumnName[] }) {
+function RefundTable({ refunds, shown }: RefundRowsProps) {
   const columns = COLUMNS.filter(({ name }) => shown.includes(name));
   return (
     <Paper withBorder radius="md" className="table">
@@ -142,7 +186,7 @@ function ColumnPicker({ shown, onChange }: ColumnPickerProps) {
   return (
     <Menu closeOnItemClick={false} position="bottom-end">
       <Menu.Target>
-        <Button variant="default" size="xs">
+        <Button variant="default" size="xs" visibleFrom="sm">
           {t.common.columns}
         </Button>
       </Menu.Target>

@@ -2,7 +2,6 @@ import { Anchor, Badge, Group, Text } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { ComponentType } from 'react';
 import { Money } from '../money/Money.tsx';
-import { formatMoney } from '../money/money.ts';
 import { t } from '../texts/texts.ts';
 import { Moment } from '../time/Moment.tsx';
 import type { ListedRefund } from './queries.ts';
@@ -40,8 +39,8 @@ export const COLUMNS: readonly Column[] = [
     <Group gap={6} wrap="nowrap">
       <StatusBadge status={refund.status} />
       {refund.owed_cents > 0 && (
-        <Badge color="red" variant="filled" tt="none" title={t.refunds.attention_text}>
-          {t.refunds.owed(formatMoney(refund.owed_cents, refund.currency))}
+        <Badge color="red" variant="filled" tt="none" className="status" title={t.refunds.attention_text}>
+          {t.refunds.still_owed}
         </Badge>
       )}
     </Group>
@@ -52,12 +51,18 @@ export const COLUMNS: readonly Column[] = [
     </Anchor>
   )),
   column('reason', ({ refund }) => (
-    <Text size="sm" lineClamp={1} c={refund.reason === null ? 'dimmed' : undefined}>
+    <Text size="sm" truncate maw={200} c={refund.reason === null ? 'dimmed' : undefined}>
       {reasonText(refund.reason)}
     </Text>
   )),
   column('requested_by', ({ refund }) =>
-    refund.origin === 'external' ? <Text c="dimmed">{t.refunds.external}</Text> : refund.requested_by_id,
+    refund.origin === 'external' ? (
+      <Text size="sm" c="dimmed" className="whole">
+        {t.refunds.external}
+      </Text>
+    ) : (
+      refund.requested_by_id
+    ),
   ),
   column('payment', ({ refund }) => (
     <Anchor component={Link} to={`/payments/${refund.payment_id}`} size="sm" className="id">
