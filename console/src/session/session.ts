@@ -59,6 +59,8 @@ export function signInAddress({ again = false } = {}): string {
 
 /** Ends the session here and at the issuer, and goes to where the issuer says. */
 export async function signOut(): Promise<void> {
+  // What was typed here is nobody else's to find.
+  sessionStorage.clear();
   const response = await fetch('/auth/sign-out', { method: 'POST' });
   const { location } = (await response.json()) as { location: string };
   window.location.assign(location);

@@ -1,7 +1,6 @@
 import { Modal } from '@mantine/core';
 import type { PaymentDetail } from '../../payments/queries.ts';
 import { t } from '../../texts/texts.ts';
-import { dropDraft } from './draft.ts';
 import { IssueForm } from './IssueForm.tsx';
 import { Outcome } from './Outcome.tsx';
 import { useIssue } from './useIssue.ts';
@@ -16,7 +15,7 @@ export function RefundDialog({ payment, onClose }: Props) {
   const issuing = useIssue(payment.payment_id);
   const { issue } = issuing;
   const close = () => {
-    dropDraft(sessionStorage, payment.payment_id);
+    issuing.drop();
     onClose();
   };
   return (

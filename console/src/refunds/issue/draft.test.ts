@@ -11,17 +11,18 @@ function storage() {
     removeItem: (name: string) => void kept.delete(name),
   };
 }
-const sent = { ...newDraft('payment_1'), sent: { payment_id: 'payment_1', amount_cents: 500 } };
+const agent = { payment_id: 'payment_1', actor_id: 'agent' };
+const sent = { ...newDraft(agent), sent: { payment_id: 'payment_1', amount_cents: 500 } };
 const failed = (status: number, more: { code?: string; retry_after_s?: number } = {}) =>
   new RequestFailed('No.', { status, code: 'x', ...more });
 
 test('a draft is there again after a reload, with the key it had and what was sent', () => {
   const tab = storage();
   keepDraft(tab, sent);
-  assert.deepEqual(findDraft(tab, 'payment_1'), sent);
-  assert.equal(findDraft(tab, 'payment_2'), undefined);
-  dropDraft(tab, 'payment_1');
-  assert.equal(findDraft(tab, 'payment_1'), undefined);
+  assert.deepEqual(findDraft(tab, agent), sent);
+  assert.equal(findDraft(tab, { ...agent, payment_id: 'payment_2' }), undefined);
+  dropDraft(tab, agent);
+  assert.equal(findDraft(tab, agent), undefined);
 });
 
 test('where it is not known whether it arrived, and where nobody is signed in any more, the same is asked again under the same key', () => {
@@ -46,4 +47,10 @@ test('after a refusal another attempt has another key, since the service keeps t
     assert.equal(next.sent, null);
     assert.equal(next.amount, sent.amount);
   }
+});
+
+test('what one person has begun is not gone on with by another in the same tab, under whom it would be a second refund', () => {
+  const tab = storage();
+  keepDraft(tab, sent);
+  assert.equal(findDraft(tab, { ...agent, actor_id: 'approver' }), undefined);
 });

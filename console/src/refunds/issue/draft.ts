@@ -15,6 +15,8 @@ export type IssueBody = operations['issueRefund']['requestBody'] extends
 export interface Draft {
   key: string;
   payment_id: string;
+  /** Whose it is: the same key of somebody else is another key. */
+  actor_id: string;
   /** All that is left, whatever that is when it is sent. */
   full: boolean;
   /** As typed. */
@@ -26,11 +28,13 @@ export interface Draft {
 }
 
 type Storage = Pick<globalThis.Storage, 'getItem' | 'setItem' | 'removeItem'>;
-const nameOf = (payment_id: string) => `refund-draft ${payment_id}`;
+type Name = Pick<Draft, 'payment_id' | 'actor_id'>;
+const nameOf = ({ payment_id, actor_id }: Name) => `refund-draft ${payment_id} ${actor_id}`;
 
-export const newDraft = (payment_id: string): Draft => ({
+export const newDraft = ({ payment_id, actor_id }: Name): Draft => ({
   key: crypto.randomUUID(),
   payment_id,
+  actor_id,
   full: true,
   amount: '',
   reason: null,
@@ -38,17 +42,16 @@ export const newDraft = (payment_id: string): Draft => ({
   sent: null,
 });
 
-/** The draft that was begun for a payment, if one was. */
-export function findDraft(storage: Storage, payment_id: string): Draft | undefined {
-  const kept = storage.getItem(nameOf(payment_id));
+/** The draft that this person has begun for a payment, if they have. */
+export function findDraft(storage: Storage, name: Name): Draft | undefined {
+  const kept = storage.getItem(nameOf(name));
   return kept === null ? undefined : (JSON.parse(kept) as Draft);
 }
 
 export const keepDraft = (storage: Storage, draft: Draft): void =>
-  storage.setItem(nameOf(draft.payment_id), JSON.stringify(draft));
+  storage.setItem(nameOf(draft), JSON.stringify(draft));
 
-export const dropDraft = (storage: Storage, payment_id: string): void =>
-  storage.removeItem(nameOf(payment_id));
+export const dropDraft = (storage: Storage, name: Name): void => storage.removeItem(nameOf(name));
 
 /**
  * What becomes of a draft when asking has failed. A refusal that stands is kept by the service under the key, so whoever tries otherwise asks anew.

@@ -9,7 +9,7 @@ const payment = {
   currency: 'eur',
   approval_limit_cents: 2_000,
 };
-const draft = { ...newDraft('payment_1'), full: false };
+const draft = { ...newDraft({ payment_id: 'payment_1', actor_id: 'agent' }), full: false };
 
 test('what is sent names the amount and what was taken to be left, and says before whether it goes to an approver', () => {
   assert.deepEqual(

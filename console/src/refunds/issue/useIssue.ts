@@ -1,7 +1,16 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
 import { answerOf, api } from '../../api/api.ts';
-import { afterFailure, type Draft, findDraft, type IssueBody, keepDraft, newDraft } from './draft.ts';
+import { useSession } from '../../session/session.ts';
+import {
+  afterFailure,
+  type Draft,
+  dropDraft,
+  findDraft,
+  type IssueBody,
+  keepDraft,
+  newDraft,
+} from './draft.ts';
 
 /**
  * The draft of a payment's refund, kept for this tab, and asking for it. What is sent is written down before it leaves, so that a
@@ -9,8 +18,9 @@ import { afterFailure, type Draft, findDraft, type IssueBody, keepDraft, newDraf
  */
 export function useIssue(payment_id: string) {
   const queries = useQueryClient();
+  const { actor_id } = useSession();
   const [draft, setDraft] = useState<Draft>(
-    () => findDraft(sessionStorage, payment_id) ?? newDraft(payment_id),
+    () => findDraft(sessionStorage, { payment_id, actor_id }) ?? newDraft({ payment_id, actor_id }),
   );
   const keep = useCallback((next: Draft) => {
     keepDraft(sessionStorage, next);
@@ -41,6 +51,8 @@ export function useIssue(payment_id: string) {
     },
     send,
     issue,
+    /** Nothing is to be asked for any more, or it is known what came of it. */
+    drop: () => dropDraft(sessionStorage, draft),
   };
 }
 
