@@ -49,6 +49,7 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
   listPayments: () => ({}),
   listDisputes: ({ brand_id }) => ({ path: `/v1/admin/disputes?brand_id=${brand_id}` }),
   getDispute: ({ dispute }) => ({ path: `/v1/admin/disputes/${dispute.dispute_id}` }),
+  search: ({ refund_id }) => ({ path: `/v1/admin/search?q=${refund_id}` }),
   listAudit: () => ({}),
   exportAudit: () => ({}),
   replayStripeEvent: ({ event }) => ({ body: { event_id: event.stripe_event_id } }),
@@ -262,10 +263,11 @@ const LOOKED_FOR: Record<string, (brand: BrandWorld) => string> = {
   stripe_refund_id: ({ stripe_refund_id }) => stripe_refund_id,
   stripe_payment_intent_id: ({ paid }) => paid.payment_intent_id,
   entity_id: ({ refund_id }) => refund_id,
+  q: ({ refund_id }) => refund_id,
 };
 /** Parameters whose values are nobody's. */
 const NOBODYS = [
-  'status reason amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention limit',
+  'status reason reason_code currency failed_late time_zone format amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention limit',
   'order_id actor_id event_type entity_type request_id occurred_at_gte occurred_at_lt',
 ]
   .join(' ')
