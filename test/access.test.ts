@@ -49,6 +49,9 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
   listPayments: () => ({}),
   listDisputes: ({ brand_id }) => ({ path: `/v1/admin/disputes?brand_id=${brand_id}` }),
   getDispute: ({ dispute }) => ({ path: `/v1/admin/disputes/${dispute.dispute_id}` }),
+  summarizeRefunds: () => ({}),
+  analyzeRefunds: () => ({ path: '/v1/admin/refunds/insights?currency=usd' }),
+  exportRefunds: () => ({}),
   search: ({ refund_id }) => ({ path: `/v1/admin/search?q=${refund_id}` }),
   listAudit: () => ({}),
   exportAudit: () => ({}),
@@ -265,6 +268,12 @@ const LOOKED_FOR: Record<string, (brand: BrandWorld) => string> = {
   entity_id: ({ refund_id }) => refund_id,
   q: ({ refund_id }) => refund_id,
 };
+/** What an operation's address has to have, or has so that it says nothing where there is nothing. */
+const OWN_QUERY: Record<string, (brand_id: string) => string> = {
+  listDisputes: (brand_id) => `brand_id=${brand_id}&`,
+  analyzeRefunds: () => 'currency=usd&',
+  exportRefunds: () => 'format=ndjson&',
+};
 /** Parameters whose values are nobody's. */
 const NOBODYS = [
   'status reason reason_code currency failed_late time_zone format amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention limit',
@@ -313,7 +322,7 @@ for (const [mine, theirs] of [
       }
 
       // By what a list is narrowed to, and by where it goes on.
-      const own = operation.id === 'listDisputes' ? `brand_id=${brand_id}&` : '';
+      const own = OWN_QUERY[operation.id]?.(brand_id) ?? '';
       for (const { name, in: place } of operation.parameters) {
         if (place !== 'query' || NOBODYS.includes(name)) continue;
         const path = (value: string) => `${operation.path}?${own}${name}=${encodeURIComponent(value)}`;

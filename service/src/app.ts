@@ -35,6 +35,7 @@ import type { ApprovalLimits } from './refunds/limits.ts';
 import type { RefundProvider } from './refunds/provider.ts';
 import { refundRoutes } from './refunds/routes.ts';
 import type { Turns } from './refunds/turns.ts';
+import { reportRoutes } from './reports/routes.ts';
 import { searchRoutes } from './search/routes.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
@@ -131,6 +132,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
       await rooms.register(searchRoutes(room));
+      await rooms.register(reportRoutes({ ...room, streams }));
       await rooms.register(auditRoutes({ ...room, streams }));
       await rooms.register(
         inboxRoutes({

@@ -11,6 +11,8 @@ CREATE INDEX disputes_by_customer ON disputes (brand_id, customer_id, created_at
 CREATE INDEX payments_customer_prefix ON payments (brand_id, customer_id COLLATE "C");
 CREATE INDEX payments_order_prefix ON payments (brand_id, order_id COLLATE "C") WHERE order_id IS NOT NULL;
 
--- One entry per refund that was seen to succeed, with the moment beside it: the table itself is not read for it.
-CREATE INDEX refund_transitions_settled ON refund_transitions (refund_id) INCLUDE (brand_id, occurred_at)
+-- When refunds were seen to succeed, and which failed after that: everything that reports ask of a history, without the table itself.
+CREATE INDEX refund_transitions_settled ON refund_transitions (brand_id, occurred_at) INCLUDE (refund_id)
   WHERE to_status = 'succeeded' AND from_status IN ('pending', 'requires_action');
+CREATE INDEX refund_transitions_failed_late ON refund_transitions (refund_id) INCLUDE (brand_id)
+  WHERE from_status = 'succeeded' AND to_status = 'failed';
