@@ -52,6 +52,7 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
   summarizeRefunds: () => ({}),
   analyzeRefunds: () => ({ path: '/v1/admin/refunds/insights?currency=usd' }),
   exportRefunds: () => ({}),
+  getCustomer: ({ customer_id }) => ({ path: `/v1/admin/customers/${customer_id}` }),
   search: ({ refund_id }) => ({ path: `/v1/admin/search?q=${refund_id}` }),
   listAudit: () => ({}),
   exportAudit: () => ({}),
@@ -276,7 +277,7 @@ const OWN_QUERY: Record<string, (brand_id: string) => string> = {
 };
 /** Parameters whose values are nobody's. */
 const NOBODYS = [
-  'status reason reason_code currency failed_late time_zone format amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention limit',
+  'status reason reason_code currency refunded failed_late time_zone format amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention limit',
   'order_id actor_id event_type entity_type request_id occurred_at_gte occurred_at_lt',
 ]
   .join(' ')

@@ -116,6 +116,7 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
       { query: { brand_id: named, payment_id: own.disputed_id } },
     ]),
     getDispute: [{ path: { id: own.dispute_id } }],
+    getCustomer: [{ path: { customer_id: own.customer_id } }],
     search: Object.values(own).map((q) => ({ query: { q } })),
     listAudit: [{}, { query: { entity_id: own.refund_id } }, { query: { actor_id: 'developer' } }],
     exportAudit: [{}, { query: { entity_id: own.refund_id } }],

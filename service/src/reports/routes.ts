@@ -102,7 +102,7 @@ export function reportRoutes({
         schema: {
           operationId: 'analyzeRefunds',
           summary: 'Analyze refunds',
-          description: `The refunds of one currency made in a period: over time, by status and reason, against what was paid, how long they took to settle, which failed late, what is still owed. All of it is as it stands today, from one snapshot. A figure’s refunds are listed by the list’s filters: those of \`period\` (or of an entry of \`over_time\`), \`status\`, \`reason_code\`, \`failed_late\`, \`needs_attention\`. By day up to ${DAYS_SHOWN_MAX} days, else by week; ${PERIOD_MAX_days} days at the most. ${bound}.`,
+          description: `The refunds of one currency made in a period: over time, by status and reason, against what was paid, how long they took to settle, which failed late, what is still owed. All of it is as it stands today, from one snapshot. A figure’s refunds are listed by the list’s filters: those of \`period\` (or of an entry of \`over_time\`), \`status\`, \`reason_code\`, \`failed_late\`, \`needs_attention\`; the payments by \`refunded\` of the list of payments. By day up to ${DAYS_SHOWN_MAX} days, else by week; ${PERIOD_MAX_days} days at the most. ${bound}.`,
           tags: ['refunds'],
           security: allScopes('admin:refunds.read', 'admin:payments.read'),
           querystring: Type.Object(
