@@ -50,6 +50,11 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
   getPaymentDetail: ({ paid }) => ({ path: `/v1/admin/payments/${paid.payment_id}` }),
   listDisputes: ({ brand_id }) => ({ path: `/v1/admin/disputes?brand_id=${brand_id}` }),
   getDispute: ({ dispute }) => ({ path: `/v1/admin/disputes/${dispute.dispute_id}` }),
+  summarizeRefunds: () => ({}),
+  analyzeRefunds: () => ({ path: '/v1/admin/refunds/insights?currency=usd' }),
+  exportRefunds: () => ({}),
+  getCustomer: ({ customer_id }) => ({ path: `/v1/admin/customers/${customer_id}` }),
+  search: ({ refund_id }) => ({ path: `/v1/admin/search?q=${refund_id}` }),
   listAudit: () => ({}),
   exportAudit: () => ({}),
   replayStripeEvent: ({ event }) => ({ body: { event_id: event.stripe_event_id } }),
@@ -263,10 +268,17 @@ const LOOKED_FOR: Record<string, (brand: BrandWorld) => string> = {
   stripe_refund_id: ({ stripe_refund_id }) => stripe_refund_id,
   stripe_payment_intent_id: ({ paid }) => paid.payment_intent_id,
   entity_id: ({ refund_id }) => refund_id,
+  q: ({ refund_id }) => refund_id,
+};
+/** What an operation's address has to have, or has so that it says nothing where there is nothing. */
+const OWN_QUERY: Record<string, (brand_id: string) => string> = {
+  listDisputes: (brand_id) => `brand_id=${brand_id}&`,
+  analyzeRefunds: () => 'currency=usd&',
+  exportRefunds: () => 'format=ndjson&',
 };
 /** Parameters whose values are nobody's. */
 const NOBODYS = [
-  'status reason amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention unknown limit',
+  'status reason reason_code currency refunded failed_late time_zone format amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention unknown limit',
   'order_id actor_id event_type entity_type request_id occurred_at_gte occurred_at_lt',
 ]
   .join(' ')
@@ -312,7 +324,7 @@ for (const [mine, theirs] of [
       }
 
       // By what a list is narrowed to, and by where it goes on.
-      const own = operation.id === 'listDisputes' ? `brand_id=${brand_id}&` : '';
+      const own = OWN_QUERY[operation.id]?.(brand_id) ?? '';
       for (const { name, in: place } of operation.parameters) {
         if (place !== 'query' || NOBODYS.includes(name)) continue;
         const path = (value: string) => `${operation.path}?${own}${name}=${encodeURIComponent(value)}`;

@@ -15,6 +15,8 @@ interface Call {
   path?: Record<string, string>;
   query?: Record<string, string>;
   body?: unknown;
+  /** By what an answer that shows no names tells of something. */
+  tells?: RegExp;
 }
 
 const isOfABrand = ({ id, scopes }: Operation) => scopes.length > 0 && !OF_NO_BRAND.includes(id);
@@ -40,6 +42,9 @@ interface Owned {
   stripe_refund_id: string;
 }
 
+/** One that only this brand has. */
+const currencyOf = (brand_id: string) => (brand_id === 'acme' ? 'eur' : 'gbp');
+
 /** A payment of a brand with refunds that something can be done about, one that has failed, and a dispute. */
 async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller): Promise<Owned> {
   const customer_id = `customer_of_${brand_id}`;
@@ -50,6 +55,7 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
   const mirrored = await makePayment(world.pool, {
     brand_id,
     customer_id,
+    currency: currencyOf(brand_id),
     refunds: [{ status: 'failed' }],
     disputes: [{}],
   });
@@ -84,6 +90,14 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
   return {
     listRefunds: lists,
     listRefundsDetailed: lists,
+    summarizeRefunds: [...lists.slice(1, 5), { query: { currency: currencyOf(brand_id) } }].map((call) => ({
+      ...call,
+      tells: /"count"/,
+    })),
+    analyzeRefunds: [{ query: { currency: currencyOf(brand_id) }, tells: /"count":[1-9]/ }],
+    exportRefunds: lists.flatMap(({ query }) =>
+      ['csv', 'ndjson'].map((format) => ({ query: { ...query, format } })),
+    ),
     getRefund: each(),
     issueRefund: [
       { body: { payment_id: own.payment_id, amount_cents: 1 } },
@@ -104,6 +118,8 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
       { query: { brand_id: named, payment_id: own.disputed_id } },
     ]),
     getDispute: [{ path: { id: own.dispute_id } }],
+    getCustomer: [{ path: { customer_id: own.customer_id } }],
+    search: Object.values(own).map((q) => ({ query: { q } })),
     listAudit: [{}, { query: { entity_id: own.refund_id } }, { query: { actor_id: 'developer' } }],
     exportAudit: [{}, { query: { entity_id: own.refund_id } }],
   };
@@ -148,6 +164,7 @@ async function findLeaks(world: IssuingWorld): Promise<Record<string, string[]>>
       const { status, text } = answer;
       const expected = call.path !== undefined || call.body !== undefined ? [404] : [200, 403];
       if (!expected.includes(status)) found.push(`${what}: ${status} ${text}`);
+      if (call.tells?.test(text)) found.push(`${what} tells of something: ${text}`);
       for (const name of names) if (text.includes(name)) found.push(`${what} shows ${name}`);
     }
     if (!isDeepStrictEqual(await rowsOf(world, 'acme'), before)) found.push('changes rows of the other');

@@ -145,7 +145,9 @@ for (const [path, methods] of Object.entries(document.paths)) {
       const open = ['/healthz', '/readyz', '/metrics', '/v1/webhooks/stripe'].includes(path);
       assert.equal(declared.security?.length === 0, open, 'only these are open to all');
       for (const entry of declared.security ?? []) {
-        assert.match(entry.accessToken?.join(' ') ?? '', /^(admin|read|write):[a-z_]+(\.[a-z_]+)?$/);
+        assert.ok(entry.accessToken?.length);
+        for (const scope of entry.accessToken)
+          assert.match(scope, /^(admin|read|write):[a-z_]+(\.[a-z_]+)?$/);
       }
       for (const parameter of declared.parameters ?? []) assert.ok(parameter.description, parameter.name);
       const examples = Object.entries(declared.responses).flatMap(([status, { content = {} }]) =>

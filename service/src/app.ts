@@ -11,6 +11,7 @@ import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
 import { auditReads } from './audit/reads.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { customerName } from './customers/customers.ts';
+import { customerRoutes } from './customers/routes.ts';
 import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
@@ -37,6 +38,8 @@ import type { RefundProvider } from './refunds/provider.ts';
 import { refundableRoutes } from './refunds/refundable-routes.ts';
 import { refundRoutes } from './refunds/routes.ts';
 import type { Turns } from './refunds/turns.ts';
+import { reportRoutes } from './reports/routes.ts';
+import { searchRoutes } from './search/routes.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
@@ -133,6 +136,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(refundableRoutes(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
+      await rooms.register(searchRoutes(room));
+      await rooms.register(customerRoutes(room));
+      await rooms.register(reportRoutes({ ...room, streams }));
       await rooms.register(auditRoutes({ ...room, streams }));
       await rooms.register(
         inboxRoutes({

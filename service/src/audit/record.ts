@@ -33,6 +33,11 @@ export const READ_EVENTS = [
   'dispute.listed',
   'audit.listed',
   'audit.exported',
+  'refund.exported',
+  'refund.summarized',
+  'refund.analyzed',
+  'customer.read',
+  'search.made',
 ] as const;
 
 /** A row of a caller's looking at something. */
@@ -40,7 +45,7 @@ export interface Read extends Actor, Origin {
   brand_id: string;
   event_type: (typeof READ_EVENTS)[number];
   /** What was looked at; a list is of its customer or payment where it was narrowed to one. */
-  entity_type: 'refund' | 'payment' | 'dispute' | 'audit' | 'customer';
+  entity_type: 'refund' | 'payment' | 'dispute' | 'audit' | 'customer' | 'search';
   /** `*` where it is not one. */
   entity_id: string;
   /** Ids, numbers and codes; never free text that a person wrote. */

@@ -200,6 +200,9 @@ export interface PaymentFilters {
   charge_id?: string;
   stripe_payment_intent_id?: string;
   status?: string;
+  currency?: string;
+  /** Those of which something went back, or all others. */
+  refunded?: boolean;
   created_at_gte?: Date;
   created_at_lt?: Date;
 }
@@ -222,6 +225,9 @@ export async function listPayments(
       ['stripe_charge_id = ?', filters.charge_id],
       ['stripe_payment_intent_id = ?', filters.stripe_payment_intent_id],
       ['status = ?', filters.status],
+      ['currency = ?', filters.currency],
+      ['refunded_cents > 0', filters.refunded === true ? true : undefined],
+      ['refunded_cents = 0', filters.refunded === false ? true : undefined],
       ['created_at >= ?', filters.created_at_gte],
       ['created_at < ?', filters.created_at_lt],
     ],

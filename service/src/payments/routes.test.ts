@@ -172,6 +172,8 @@ test('for any payments and any filters the list is what filtering and sorting th
       stripe_payment_intent_id: fc.constantFrom(
         ...rows.map((row) => row.stripe_payment_intent_id ?? 'pi_none'),
       ),
+      currency: fc.constantFrom(...rows.map((row) => row.currency)),
+      refunded: fc.constantFrom('true', 'false'),
       created_at_gte: moment,
       created_at_lt: moment,
     },
@@ -179,11 +181,12 @@ test('for any payments and any filters the list is what filtering and sorting th
   );
   await fc.assert(
     fc.asyncProperty(drawnFilters, fc.integer({ min: 1, max: 100 }), async (filters, limit) => {
-      const { charge_id, created_at_gte, created_at_lt, ...equal } = filters;
+      const { charge_id, refunded, created_at_gte, created_at_lt, ...equal } = filters;
       const wanted = own
         .filter((row) =>
           Object.entries(equal).every(([name, value]) => row[name as keyof typeof equal] === value),
         )
+        .filter((row) => refunded === undefined || String(row.refunded_cents > 0) === refunded)
         .filter((row) => charge_id === undefined || row.stripe_charge_id === charge_id)
         .filter((row) => created_at_gte === undefined || row.created_at >= new Date(created_at_gte))
         .filter((row) => created_at_lt === undefined || row.created_at < new Date(created_at_lt))
@@ -258,7 +261,7 @@ for (const name of [
     const { message } = await refuse(`${LIST}?${name}=1`, name);
     assert.match(
       message,
-      /Known are: customer_id, order_id, charge_id, stripe_payment_intent_id, status, created_at_gte, created_at_lt, limit, cursor\.$/,
+      /Known are: customer_id, order_id, charge_id, stripe_payment_intent_id, status, currency, refunded, created_at_gte, created_at_lt, limit, cursor\.$/,
     );
   });
 }

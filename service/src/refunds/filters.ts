@@ -27,6 +27,9 @@ export interface RefundFilters {
   unknown?: boolean;
 }
 
+/** Those that take a person's words. */
+export const WITHHELD_FILTERS = ['reason', 'reason_code'];
+
 /** By what a list of refunds may be narrowed, as parameters of its address. */
 export const filterParameters = {
   customer_id: Type.Optional(Identifier('Whose refunds: the platform’s id of the customer, else Stripe’s.')),

@@ -7,7 +7,7 @@ import { linkHeader, pagingParameters, servePage } from '../http/paging.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import { errorResponses, guardedErrors, Identifier, json } from '../http/schemas.ts';
 import { readRefund } from './detail.ts';
-import { filterParameters, readFilters } from './filters.ts';
+import { filterParameters, readFilters, WITHHELD_FILTERS } from './filters.ts';
 import { listRefunds, listRefundsDetailed } from './list.ts';
 import { listReasons } from './reasons.ts';
 import {
@@ -26,16 +26,15 @@ export interface RefundRoutesDeps {
   cursors: Cursors;
 }
 
-/** Parameters that take a person's words. */
-const WITHHELD = ['reason', 'reason_code'];
-
 /** What there is to read of refunds. */
 export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
   return async (app) => {
     app.get(
       '/v1/admin/refunds',
       {
-        config: { audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: WITHHELD } },
+        config: {
+          audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: WITHHELD_FILTERS },
+        },
         schema: {
           operationId: 'listRefunds',
           summary: 'List refunds',
@@ -73,7 +72,9 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refunds/detailed',
       {
-        config: { audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: WITHHELD } },
+        config: {
+          audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: WITHHELD_FILTERS },
+        },
         schema: {
           operationId: 'listRefundsDetailed',
           summary: 'List refunds in detail',
