@@ -420,6 +420,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find by any id
+         * @description What has the id that somebody has at hand, whatever kind of id it is: of a refund, payment, dispute, customer, order or subscription, here or at Stripe (`re_…`, `pi_…`, `ch_…`, `dp_…`), or the bank's reference (ARN) of a refund. Ids are compared as they are, without the space around them; of customers and orders also those are found, after the others, that begin with it (from three characters on). Best first, and 20 at the most. Shown is what the token's scopes open: refunds with `admin:refunds.read`, payments and customers with `admin:payments.read`, disputes with `admin:disputes.read`.
+         *
+         *     Required scope: `admin:refunds.read` or `admin:payments.read` or `admin:disputes.read`.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/customers/{customer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a customer
+         * @description What a customer has paid, what of it went back or was disputed, and what a look should not miss. `many_refunds`: 5 refunds or more in the last 90 days that have paid or may still. `repeated_amount`: 3 of these or more are of the same amount. `mostly_refunded`: in a currency with 3 payments or more, over half of what was paid has gone back or is about to. `open_dispute`: a dispute is not decided yet. `money_owed`: a refund ended without paying, and nobody has said how that was put right. The patterns say what is, and decide nothing.
+         *
+         *     Required scope: `admin:refunds.read admin:payments.read admin:disputes.read`.
+         */
+        get: operations["getCustomer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/refunds/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Add up refunds
+         * @description Counts and sums of the refunds that the list shows with the same filters: all of them, by status, by reason and by day, each by currency. What stands beside a figure is a filter of the list: `status`, `reason_code`, `currency`, and for a day its beginning and end. Every refund that the filters leave is read, so time bounds it: of a million it takes about a second. Each query behind it is given up after 5 seconds, with a 422 that says to narrow it.
+         *
+         *     Required scope: `admin:refunds.read`.
+         */
+        get: operations["summarizeRefunds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/refunds/insights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Analyze refunds
+         * @description The refunds of one currency made in a period: over time, by status and reason, against what was paid, how long they took to settle, which failed late, what is still owed. All of it is as it stands today, from one snapshot. A figure’s refunds are listed by the list’s filters: those of `period` (or of an entry of `over_time`), `status`, `reason_code`, `failed_late`, `needs_attention`; the payments by `refunded` of the list of payments. By day up to 62 days, else by week; 400 days at the most. Each query behind it is given up after 5 seconds, with a 422 that says to narrow it.
+         *
+         *     Required scope: `admin:refunds.read admin:payments.read`.
+         */
+        get: operations["analyzeRefunds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/refunds/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export refunds
+         * @description All refunds that the list shows with the same filters, newest first, as they were at one moment: as CSV (RFC 4180, UTF-8, with a header line) or as NDJSON, one JSON object a line with the same columns. Why a refund was asked for is there as its reason’s code only, `other` for words of one’s own, and notes are not there: a file goes where nobody erases what a person wrote; the refund itself has both. In CSV a text that a spreadsheet would take for a formula has an apostrophe in front (OWASP, CSV Injection); NDJSON has every text as it is. An answer that is cut off before its end (HTTP says so) is not the whole of it. At most two exports at a time per process, and 15 minutes each: narrow what is longer by time.
+         *
+         *     Required scope: `admin:refunds.read`.
+         */
+        get: operations["exportRefunds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/audit": {
         parameters: {
             query?: never;
@@ -5829,6 +5939,10 @@ export interface operations {
                 stripe_payment_intent_id?: string;
                 /** @description The provider’s word, e.g. `succeeded`. */
                 status?: string;
+                /** @description In which currency. ISO 4217, lower case. */
+                currency?: string;
+                /** @description Those of which something went back. */
+                refunded?: boolean;
                 /** @description Made at this moment or later. */
                 created_at_gte?: string;
                 /** @description Made before this moment. */
@@ -6400,6 +6514,1257 @@ export interface operations {
                         message: string;
                         /** @description Which parameter, header or field of the body is wrong. */
                         field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description The id that is looked for. */
+                q: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "results": [
+                     *         {
+                     *           "type": "refund",
+                     *           "id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *           "matched": "bank_reference",
+                     *           "prefix": false,
+                     *           "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *           "amount_cents": 1250,
+                     *           "currency": "eur",
+                     *           "status": "succeeded",
+                     *           "customer_id": "customer_0017",
+                     *           "created_at": "2026-01-31T14:05:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        results: {
+                            /**
+                             * @description What it is.
+                             * @enum {unknown}
+                             */
+                            type: "refund" | "payment" | "customer" | "dispute";
+                            /** @description Our id of it; the customer’s id. */
+                            id: string;
+                            /** @description By which of its ids it was found, e.g. `bank_reference`. */
+                            matched: string;
+                            /** @description Whether that id only begins with what was looked for. */
+                            prefix: boolean;
+                            /** @description The payment that it is, or is of; null for a customer. */
+                            payment_id: string | null;
+                            /** @description In the currency's smallest unit; null for a customer. */
+                            amount_cents: number | null;
+                            /** @description ISO 4217, lower case; null for a customer. */
+                            currency: string | null;
+                            /** @description Where it is; null for a customer. */
+                            status: string | null;
+                            /** @description Whose it is. */
+                            customer_id: string;
+                            /**
+                             * Format: date-time
+                             * @description When it was made; of a customer, when their newest payment was.
+                             */
+                            created_at: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The platform’s id of the customer, else Stripe’s. */
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The customer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "customer_id": "customer_0017",
+                     *       "first_payment_at": "2025-03-02T08:30:00.000Z",
+                     *       "last_payment_at": "2026-01-30T09:00:00.000Z",
+                     *       "last_refund_at": "2026-01-31T14:05:00.000Z",
+                     *       "totals": [
+                     *         {
+                     *           "currency": "eur",
+                     *           "payment_count": 7,
+                     *           "paid_cents": 35000,
+                     *           "refunded_cents": 3750,
+                     *           "reserved_cents": 0,
+                     *           "refund_count": 3,
+                     *           "owed_cents": 0,
+                     *           "dispute_count": 0,
+                     *           "disputed_cents": 0,
+                     *           "open_dispute_count": 0
+                     *         }
+                     *       ],
+                     *       "patterns": [
+                     *         {
+                     *           "code": "repeated_amount",
+                     *           "sentence": "12.50 EUR was refunded 3 times in the last 90 days."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        customer_id: string;
+                        /**
+                         * Format: date-time
+                         * @description When the first payment that took money was made.
+                         */
+                        first_payment_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When the latest one was.
+                         */
+                        last_payment_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When the latest refund was; null where there is none.
+                         */
+                        last_refund_at: string | null;
+                        /** @description By currency; that of which most was paid comes first. */
+                        totals: {
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many payments took money. */
+                            payment_count: number;
+                            /** @description What they took. In the currency's smallest unit. */
+                            paid_cents: number;
+                            /** @description What went back. In the currency's smallest unit. */
+                            refunded_cents: number;
+                            /** @description Refunds that are asked for and not settled. In the currency's smallest unit. */
+                            reserved_cents: number;
+                            /** @description How many refunds there are, whatever has become of them. */
+                            refund_count: number;
+                            /** @description What is owed, since refunds ended without paying. In the currency's smallest unit. */
+                            owed_cents: number;
+                            /** @description How many disputes there are; inquiries are none. */
+                            dispute_count: number;
+                            /** @description What they are about. In the currency's smallest unit. */
+                            disputed_cents: number;
+                            /** @description How many of them are not decided yet. */
+                            open_dispute_count: number;
+                        }[];
+                        /** @description What a look should not miss. */
+                        patterns: {
+                            /**
+                             * @description Which rule; see the operation’s description.
+                             * @enum {unknown}
+                             */
+                            code: "many_refunds" | "repeated_amount" | "mostly_refunded" | "open_dispute" | "money_owed";
+                            /** @description What there is, for a person. */
+                            sentence: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    summarizeRefunds: {
+        parameters: {
+            query?: {
+                /** @description Whose refunds: the platform’s id of the customer, else Stripe’s. */
+                customer_id?: string;
+                /** @description Where the refund is. */
+                status?: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                /** @description Of which payment. */
+                payment_id?: string;
+                /** @description Of which Stripe charge (`ch_…`). */
+                charge_id?: string;
+                /** @description The refund that Stripe knows by this id (`re_…`). */
+                stripe_refund_id?: string;
+                /** @description Why it was asked for, word for word. */
+                reason?: string;
+                /** @description Why, as reports count it: a code of `GET /v1/admin/refund-reasons`; `other` is also every reason in words of its own, `none` is no reason. */
+                reason_code?: string;
+                /** @description In which currency. ISO 4217, lower case. */
+                currency?: string;
+                /** @description Of this amount or more. */
+                amount_cents_gte?: number;
+                /** @description Of this amount or less. */
+                amount_cents_lte?: number;
+                /** @description Made at this moment or later. */
+                created_at_gte?: string;
+                /** @description Made before this moment. */
+                created_at_lt?: string;
+                /** @description Those that ended without paying after somebody had been told of them, where the customer is still owed the money. */
+                needs_attention?: boolean;
+                /** @description Those that failed after they had succeeded: the bank returned the money. */
+                failed_late?: boolean;
+                /** @description Those that Stripe has been asked for, or is about to be, and of which it is not known yet what has become. */
+                unknown?: boolean;
+                /** @description In whose days: a time zone by its IANA name, e.g. `Europe/Berlin`. */
+                time_zone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sums */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "totals": [
+                     *         {
+                     *           "currency": "usd",
+                     *           "count": 3,
+                     *           "amount_cents": 3750
+                     *         }
+                     *       ],
+                     *       "by_status": [
+                     *         {
+                     *           "status": "succeeded",
+                     *           "currency": "usd",
+                     *           "count": 3,
+                     *           "amount_cents": 3750
+                     *         }
+                     *       ],
+                     *       "by_reason": [
+                     *         {
+                     *           "reason_code": "requested_by_customer",
+                     *           "currency": "usd",
+                     *           "count": 3,
+                     *           "amount_cents": 3750
+                     *         }
+                     *       ],
+                     *       "by_day": [
+                     *         {
+                     *           "date": "2026-01-31",
+                     *           "currency": "usd",
+                     *           "count": 3,
+                     *           "amount_cents": 3750
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description All of them, by currency. */
+                        totals: {
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        }[];
+                        by_status: {
+                            /** @description Where they are today. */
+                            status: string;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        }[];
+                        by_reason: {
+                            /** @description Why: a reason’s code; `other` is also every reason in words of its own, `none` is no reason. */
+                            reason_code: string;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        }[];
+                        /** @description Oldest first; a day without any is not there. */
+                        by_day: {
+                            /**
+                             * Format: date
+                             * @description The day on which they were made, in `time_zone`.
+                             */
+                            date: string;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    analyzeRefunds: {
+        parameters: {
+            query: {
+                /** @description In which currency. ISO 4217, lower case. */
+                currency: string;
+                /** @description Made at this moment or later; absent: 30 days before the end. */
+                created_at_gte?: string;
+                /** @description Made before this moment; absent: now. */
+                created_at_lt?: string;
+                /** @description In whose days: a time zone by its IANA name, e.g. `Europe/Berlin`. */
+                time_zone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The insights */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "period": {
+                     *         "currency": "usd",
+                     *         "created_at_gte": "2026-01-31T00:00:00.000Z",
+                     *         "created_at_lt": "2026-02-01T00:00:00.000Z",
+                     *         "time_zone": "UTC",
+                     *         "interval": "day"
+                     *       },
+                     *       "totals": {
+                     *         "count": 3,
+                     *         "amount_cents": 3750
+                     *       },
+                     *       "over_time": [
+                     *         {
+                     *           "date": "2026-01-31",
+                     *           "created_at_gte": "2026-01-31T00:00:00.000Z",
+                     *           "created_at_lt": "2026-02-01T00:00:00.000Z",
+                     *           "count": 3,
+                     *           "amount_cents": 3750
+                     *         }
+                     *       ],
+                     *       "by_status": [
+                     *         {
+                     *           "status": "succeeded",
+                     *           "count": 3,
+                     *           "amount_cents": 3750
+                     *         }
+                     *       ],
+                     *       "by_reason": [
+                     *         {
+                     *           "reason_code": "requested_by_customer",
+                     *           "count": 3,
+                     *           "amount_cents": 3750
+                     *         }
+                     *       ],
+                     *       "payments": {
+                     *         "count": 40,
+                     *         "captured_cents": 200000,
+                     *         "refunded_count": 3,
+                     *         "refunded_cents": 3750,
+                     *         "refunded_count_share": 0.075,
+                     *         "refunded_amount_share": 0.0188
+                     *       },
+                     *       "settled": {
+                     *         "count": 3,
+                     *         "median_s": 41,
+                     *         "p90_s": 86411,
+                     *         "within": [
+                     *           {
+                     *             "less_than_s": 60,
+                     *             "count": 2
+                     *           },
+                     *           {
+                     *             "less_than_s": null,
+                     *             "count": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "failed_late": {
+                     *         "count": 0,
+                     *         "amount_cents": 0
+                     *       },
+                     *       "owed": {
+                     *         "count": 0,
+                     *         "amount_cents": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description What was looked at: filters that list these refunds. */
+                        period: {
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /**
+                             * Format: date-time
+                             * @description From this moment on.
+                             */
+                            created_at_gte: string;
+                            /**
+                             * Format: date-time
+                             * @description Before this moment.
+                             */
+                            created_at_lt: string;
+                            /** @description In whose days. */
+                            time_zone: string;
+                            /**
+                             * @description How `over_time` is cut.
+                             * @enum {unknown}
+                             */
+                            interval: "day" | "week";
+                        };
+                        totals: {
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        };
+                        /** @description Oldest first, also days and weeks without any. */
+                        over_time: {
+                            /**
+                             * Format: date
+                             * @description The day, or the Monday of the week, in `time_zone`.
+                             */
+                            date: string;
+                            /**
+                             * Format: date-time
+                             * @description From this moment on.
+                             */
+                            created_at_gte: string;
+                            /**
+                             * Format: date-time
+                             * @description Before this moment.
+                             */
+                            created_at_lt: string;
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        }[];
+                        by_status: {
+                            /** @description Where they are today. */
+                            status: string;
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        }[];
+                        by_reason: {
+                            /** @description Why: a reason’s code; `other` is also every reason in words of its own, `none` is no reason. */
+                            reason_code: string;
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        }[];
+                        /** @description The payments made in the period, and what has gone back of them since. */
+                        payments: {
+                            /** @description How many payments took money. */
+                            count: number;
+                            /** @description What they took. In the currency's smallest unit. */
+                            captured_cents: number;
+                            /** @description Of how many of them something went back. */
+                            refunded_count: number;
+                            /** @description What went back of them. In the currency's smallest unit. */
+                            refunded_cents: number;
+                            /** @description Which part of the payments that is. From 0 to 1; null of nothing. */
+                            refunded_count_share: number | null;
+                            /** @description Which part of their money that is. From 0 to 1; null of nothing. */
+                            refunded_amount_share: number | null;
+                        };
+                        /** @description From when a refund was made to when Stripe was seen to say that it had succeeded. Those that had succeeded before they became known here are left out. */
+                        settled: {
+                            /** @description How many were seen to succeed. */
+                            count: number;
+                            /** @description How long the one in the middle took. In seconds; null where none did. */
+                            median_s: number | null;
+                            /** @description Within how long nine of ten had. In seconds; null where none did. */
+                            p90_s: number | null;
+                            within: {
+                                /** @description Those that took less than this and not less than the one before it; In seconds; null where none did. */
+                                less_than_s: number | null;
+                                /** @description How many. */
+                                count: number;
+                            }[];
+                        };
+                        /** @description Those that failed after they had succeeded. */
+                        failed_late: {
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description Their amounts together. In the currency's smallest unit. */
+                            amount_cents: number;
+                        };
+                        /** @description Those that ended without paying, where nobody has said yet how that was put right (`needs_attention`). */
+                        owed: {
+                            /** @description How many refunds. */
+                            count: number;
+                            /** @description What is owed of them. In the currency's smallest unit. */
+                            amount_cents: number;
+                        };
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    exportRefunds: {
+        parameters: {
+            query?: {
+                /** @description Whose refunds: the platform’s id of the customer, else Stripe’s. */
+                customer_id?: string;
+                /** @description Where the refund is. */
+                status?: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                /** @description Of which payment. */
+                payment_id?: string;
+                /** @description Of which Stripe charge (`ch_…`). */
+                charge_id?: string;
+                /** @description The refund that Stripe knows by this id (`re_…`). */
+                stripe_refund_id?: string;
+                /** @description Why it was asked for, word for word. */
+                reason?: string;
+                /** @description Why, as reports count it: a code of `GET /v1/admin/refund-reasons`; `other` is also every reason in words of its own, `none` is no reason. */
+                reason_code?: string;
+                /** @description In which currency. ISO 4217, lower case. */
+                currency?: string;
+                /** @description Of this amount or more. */
+                amount_cents_gte?: number;
+                /** @description Of this amount or less. */
+                amount_cents_lte?: number;
+                /** @description Made at this moment or later. */
+                created_at_gte?: string;
+                /** @description Made before this moment. */
+                created_at_lt?: string;
+                /** @description Those that ended without paying after somebody had been told of them, where the customer is still owed the money. */
+                needs_attention?: boolean;
+                /** @description Those that failed after they had succeeded: the bank returned the money. */
+                failed_late?: boolean;
+                /** @description Those that Stripe has been asked for, or is about to be, and of which it is not known yet what has become. */
+                unknown?: boolean;
+                /** @description As what. */
+                format?: "csv" | "ndjson";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Refunds */
+            200: {
+                headers: {
+                    /** @description Under which name a browser saves it. */
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example refund_id,payment_id,charge_id,customer_id,amount_cents,currency,status,reason_code,stripe_refund_id,origin,requested_by_type,requested_by_id,failure_reason,bank_reference,owed_cents,created_at,updated_at
+                     *     refund_01kar2m0v5fhtb3mx9q2z8d4wn,payment_01kar2jz4eexs8wx0kgmh1xb5p,ch_3SWbM1B7WZ01zgkW0x9Kc2vQ,customer_0017,1250,eur,succeeded,requested_by_customer,re_3SWbM1B7WZ01zgkW0fQ1Lw8z,api,user,agnes,,74208516031000000123456,0,2026-01-31T14:05:00.000Z,2026-02-03T09:12:44.120Z
+                     */
+                    "text/csv": string;
+                    /** @example {"refund_id":"refund_01kar2m0v5fhtb3mx9q2z8d4wn","payment_id":"payment_01kar2jz4eexs8wx0kgmh1xb5p","charge_id":"ch_3SWbM1B7WZ01zgkW0x9Kc2vQ","customer_id":"customer_0017","amount_cents":1250,"currency":"eur","status":"succeeded","reason_code":"requested_by_customer","stripe_refund_id":"re_3SWbM1B7WZ01zgkW0fQ1Lw8z","origin":"api","requested_by_type":"user","requested_by_id":"agnes","failure_reason":null,"bank_reference":"74208516031000000123456","owed_cents":0,"created_at":"2026-01-31T14:05:00.000Z","updated_at":"2026-02-03T09:12:44.120Z"} */
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
                     };
                 };
             };
