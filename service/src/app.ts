@@ -35,6 +35,9 @@ import type { RefundProvider } from './refunds/provider.ts';
 import { refundableRoutes } from './refunds/refundable-routes.ts';
 import { refundRoutes } from './refunds/routes.ts';
 import type { Turns } from './refunds/turns.ts';
+import { eventRoutes } from './stripe/event-routes.ts';
+import { operationsRoutes } from './stripe/operations-routes.ts';
+import { reconcileRoutes } from './stripe/reconcile/routes.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
@@ -138,6 +141,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
           live: deps.webhook.live,
         }),
       );
+      await rooms.register(eventRoutes(room));
+      await rooms.register(reconcileRoutes(room));
+      await rooms.register(operationsRoutes(deps));
     });
   }
   refuseOtherMethods(app, methods);

@@ -19,6 +19,8 @@ export function knownOf(brands: readonly BrandWorld[], charges: Charges): Known 
     stripe_payment_intent_id: brands.map(({ paid }) => paid.payment_intent_id),
     event_id: brands.flatMap(({ event }) => [event.event_id, event.stripe_event_id]),
     entity_id: [...payments, ...refunds],
+    object_id: brands.flatMap(({ paid }) => [paid.charge_id, paid.payment_intent_id]),
+    difference_id: brands.map(({ difference_id }) => difference_id),
     brand_id: brands.map(({ brand_id }) => brand_id),
     cursor: charges.cursors,
     actor_id: ['agent', 'developer', 'stripe'],
