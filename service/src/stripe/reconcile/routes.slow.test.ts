@@ -11,6 +11,7 @@ import { createStripe } from '../client.ts';
 import { until } from '../test-world.ts';
 import { startWorker } from '../worker.ts';
 import { reconcile } from './reconcile.ts';
+import { performRun } from './request.ts';
 
 const RUNS = '/v1/admin/reconcile-runs';
 const DIFFERENCES = '/v1/admin/reconcile-differences';
@@ -144,6 +145,19 @@ test('one runs at a time: of many who ask at once one gets it, and nobody while 
   });
   assert.equal((await start({ from: YESTERDAY })).status, 202);
   assert.equal((await runs()).length, 1, 'the same window again goes on with the same run');
+});
+
+test('a run whose worker is stopped goes on where it was with the next attempt', async () => {
+  pay();
+  const { body } = await start({ from: YESTERDAY });
+  const job = { run_id: body.run_id };
+  assert.equal(await performRun(deps(), job, AbortSignal.abort()), 'stopped');
+  const [stopped] = await runs();
+  assert.deepEqual([stopped?.status, stopped?.counts.charges], ['unfinished', 1]);
+  assert.equal(await performRun(deps(), job, new AbortController().signal), 'finished');
+  assert.equal(await performRun(deps(), job, new AbortController().signal), 'over_already');
+  const [run, ...others] = await runs();
+  assert.deepEqual([run?.status, run?.counts.charges, others], ['finished', 1, []]);
 });
 
 test('a run whose end somebody else has brought about is not done again', async () => {
