@@ -4,12 +4,19 @@ import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { SCOPES } from '../service/src/access/scopes.ts';
 import { type Caller, type IssuingWorld, type Reply, startIssuing } from './support/issuing.ts';
-import { makePayment } from './support/make.ts';
+import { makeDifference, makePayment } from './support/make.ts';
 import { type Operation, operationsOf } from './support/operations.ts';
 
 const EVERYTHING = Object.keys(SCOPES).join(' ');
-/** Not of a brand: the taxonomy is everybody's, and an event is Stripe's until it has been asked about. */
-const OF_NO_BRAND = ['listRefundReasons', 'replayStripeEvent'];
+/** Not of a brand: the taxonomy is everybody's, an event is Stripe's until it has been asked about, and the service is one. */
+const OF_NO_BRAND = [
+  'listRefundReasons',
+  'replayStripeEvent',
+  'listStripeEvents',
+  'listReconcileRuns',
+  'startReconcileRun',
+  'getOperations',
+];
 
 interface Call {
   path?: Record<string, string>;
@@ -40,6 +47,7 @@ interface Owned {
   dispute_id: string;
   disputed_id: string;
   stripe_refund_id: string;
+  difference_id: string;
 }
 
 /** One that only this brand has. */
@@ -70,6 +78,7 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
     dispute_id: mirrored.disputeIds[0] ?? '',
     disputed_id: mirrored.payment.payment_id,
     stripe_refund_id: made.stripe_refund_id ?? '',
+    difference_id: await makeDifference(world.pool, { brand_id, entity_id: made.refund_id }),
   };
 }
 
@@ -120,6 +129,8 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
     getDispute: [{ path: { id: own.dispute_id } }],
     getCustomer: [{ path: { customer_id: own.customer_id } }],
     search: Object.values(own).map((q) => ({ query: { q } })),
+    listReconcileDifferences: [{}, { query: { open: 'true' } }, { query: { entity_id: own.refund_id } }],
+    closeReconcileDifference: [{ path: { difference_id: own.difference_id }, body: { note: 'a note' } }],
     listAudit: [{}, { query: { entity_id: own.refund_id } }, { query: { actor_id: 'developer' } }],
     exportAudit: [{}, { query: { entity_id: own.refund_id } }],
   };

@@ -120,6 +120,7 @@ for (const filters of [
   { charge_id: 'ch_7' },
   { stripe_refund_id: 're_7' },
   { customer_id: BUSY, status: 'failed' },
+  { unknown: true },
   { created_at_gte: new Date('2026-02-03T00:00:00Z'), created_at_lt: new Date('2026-02-04T00:00:00Z') },
 ] satisfies RefundFilters[]) {
   test(`a page by ${Object.keys(filters).join(' and ')} is served by an index`, async () => {

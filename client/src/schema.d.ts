@@ -539,7 +539,7 @@ export interface paths {
         };
         /**
          * List the audit log
-         * @description Who did what, newest first: every change, and every look of a caller at refunds, payments, disputes and this log. A look is here about a second after it was answered.
+         * @description Who did what, newest first: every change, and every look of a caller at refunds, payments, disputes, Stripe’s events, differences with Stripe and this log. A look is here about a second after it was answered.
          *
          *     Required scope: `admin:audit.read`.
          */
@@ -587,9 +587,125 @@ export interface paths {
          * Replay an event from Stripe
          * @description Asks Stripe about the object of a stored event once more, whatever has become of the event before, and brings what Stripe says now into the books. Safe at any time and as often as wanted: nothing is done twice. Whoever is bound to a brand, or names one, sees events of what is in that brand’s books only.
          *
-         *     Required scope: `admin:webhooks`.
+         *     Required scope: `admin:webhooks` or `admin:operations`.
          */
         post: operations["replayStripeEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/webhook-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List events from Stripe
+         * @description What Stripe has told of and what has become of it: the inbox and the shelf, the latest received first. Events have no brand; whoever is bound to a brand, or names one, sees events of what is in that brand’s books only. `POST /v1/admin/webhooks/replay` has Stripe asked again.
+         *
+         *     Required scope: `admin:operations.read`.
+         */
+        get: operations["listStripeEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/reconcile-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List reconciliations
+         * @description When the books were held against Stripe, the latest first: which window, how far, and what was found. Runs are of all brands: for callers who are bound to none and name none.
+         *
+         *     Required scope: `admin:operations.read`.
+         */
+        get: operations["listReconcileRuns"];
+        put?: never;
+        /**
+         * Reconcile with Stripe
+         * @description Has a worker compare what Stripe created in a window with the books, both ways, and repair what has one right answer. One runs at a time: a 409 while another is running or waits for a worker, the nightly one and those of a command line included. The same window again within a day goes on where it was stopped. For callers who are bound to no brand and name none.
+         *
+         *     Required scope: `admin:operations`.
+         */
+        post: operations["startReconcileRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/reconcile-differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List differences between Stripe and the books
+         * @description Where the books and Stripe did not agree, with both sides and what was done about it; the latest found first. Those of the caller’s brand.
+         *
+         *     Required scope: `admin:operations.read`.
+         */
+        get: operations["listReconcileDifferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/reconcile-differences/{difference_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a difference
+         * @description Says how a difference is settled that was left for a person. It changes nothing else; found again as it is by a later run, it stays closed.
+         *
+         *     Required scope: `admin:operations`.
+         */
+        post: operations["closeReconcileDifference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See how the service is doing
+         * @description What waits, what is not known, what contradicts itself, and when what runs by itself last did. Asks nobody outside. Of all brands: for callers who are bound to none and name none.
+         *
+         *     Required scope: `admin:operations.read`.
+         */
+        get: operations["getOperations"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -8470,6 +8586,1645 @@ export interface operations {
                         /** @description What the webhook answers to such an event. */
                         http_status: number;
                     } | {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listStripeEvents: {
+        parameters: {
+            query?: {
+                /** @description What has become of it. */
+                status?: "failed" | "received" | "unmatched" | "processed" | "ignored";
+                /** @description Stripe’s word, e.g. `refund.updated`. */
+                event_type?: string;
+                /** @description Of which object, by Stripe’s id (`ch_…`, `re_…`, `pi_…`, `dp_…`). */
+                object_id?: string;
+                /** @description Received at this moment or later. */
+                received_at_gte?: string;
+                /** @description Received before this moment. */
+                received_at_lt?: string;
+                /** @description How many at the most. */
+                limit?: number;
+                /** @description Where to go on, as the `Link` header of the page before says. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events */
+            200: {
+                headers: {
+                    /** @description RFC 8288: the address of the next page with `rel="next"`; absent on the last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "event_id": "event_01m831h89dfztrtq6mga01mbmf",
+                     *           "stripe_event_id": "evt_3PgafyB7WZ01zgkW0sjxsAJo",
+                     *           "event_type": "refund.updated",
+                     *           "object_type": "refund",
+                     *           "object_id": "re_3PgafyB7WZ01zgkW0QiPSDCm",
+                     *           "status": "unmatched",
+                     *           "attempts": 1,
+                     *           "error": {
+                     *             "code": "gone_at_stripe",
+                     *             "message": "Stripe no longer knows the object."
+                     *           },
+                     *           "note": null,
+                     *           "stripe_created_at": "2026-01-31T14:05:00.000Z",
+                     *           "received_at": "2026-01-31T14:05:01.204Z",
+                     *           "processed_at": "2026-01-31T14:05:01.610Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        events: {
+                            /** @description Our id of the event. */
+                            event_id: string;
+                            /** @description Stripe's id of it (`evt_…`). */
+                            stripe_event_id: string;
+                            /** @description Stripe’s word, e.g. `refund.updated`. */
+                            event_type: string;
+                            /** @description What it tells of, e.g. `refund`. */
+                            object_type: string | null;
+                            /** @description Which, by Stripe’s id. */
+                            object_id: string | null;
+                            /**
+                             * @description `received`: to be worked on · `processed`: what Stripe said is in the books · `ignored`: nothing to say of it · `unmatched`: on the shelf, its object is not ours or no longer at Stripe · `failed`: given up.
+                             * @enum {unknown}
+                             */
+                            status: "failed" | "received" | "unmatched" | "processed" | "ignored";
+                            /** @description How often it has been asked about. */
+                            attempts: number;
+                            /** @description Why it is on the shelf or has failed, or what the last attempt met with. */
+                            error: {
+                                code: string;
+                                /** @description The same in a sentence. */
+                                message: string;
+                            } | null;
+                            /** @description What an operator wrote who has put it on the shelf. */
+                            note: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When Stripe made it.
+                             */
+                            stripe_created_at: string;
+                            /**
+                             * Format: date-time
+                             * @description When it came here.
+                             */
+                            received_at: string;
+                            /**
+                             * Format: date-time
+                             * @description When it was done with; null while it is not.
+                             */
+                            processed_at: string | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listReconcileRuns: {
+        parameters: {
+            query?: {
+                /** @description How many at the most. */
+                limit?: number;
+                /** @description Where to go on, as the `Link` header of the page before says. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Runs */
+            200: {
+                headers: {
+                    /** @description RFC 8288: the address of the next page with `rel="next"`; absent on the last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "runs": [
+                     *         {
+                     *           "run_id": "reconcile_01kav0v1n4e0q8r3f5x9m2t7cd",
+                     *           "status": "finished",
+                     *           "window_from": "2025-12-28T03:00:00.000Z",
+                     *           "window_until": "2026-02-01T03:00:00.000Z",
+                     *           "step": "unknown_here",
+                     *           "counts": {
+                     *             "charges": 18204,
+                     *             "invoice_payments": 2210,
+                     *             "refunds": 911,
+                     *             "disputes": 14,
+                     *             "asked": 3,
+                     *             "imported": 1,
+                     *             "updated": 2,
+                     *             "unchanged": 21336,
+                     *             "unmatched": 0,
+                     *             "mended": 0
+                     *           },
+                     *           "found": {
+                     *             "imported": 1,
+                     *             "repaired": 1,
+                     *             "left": 1
+                     *           },
+                     *           "requested_by_type": null,
+                     *           "requested_by_id": null,
+                     *           "started_at": "2026-02-01T03:00:12.000Z",
+                     *           "updated_at": "2026-02-01T03:06:40.511Z",
+                     *           "finished_at": "2026-02-01T03:06:40.511Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        runs: {
+                            run_id: string;
+                            /**
+                             * @description `unfinished`: at work, waiting for a worker, or stopped; asked for again within a day it goes on. `abandoned`: another was begun in its place.
+                             * @enum {unknown}
+                             */
+                            status: "finished" | "unfinished" | "abandoned";
+                            /**
+                             * Format: date-time
+                             * @description What Stripe created from then on is compared.
+                             */
+                            window_from: string;
+                            /**
+                             * Format: date-time
+                             * @description Up to then.
+                             */
+                            window_until: string;
+                            /**
+                             * @description What it is, or was last, comparing.
+                             * @enum {unknown}
+                             */
+                            step: "charges" | "invoice_payments" | "refunds" | "disputes" | "payments_here" | "refunds_here" | "disputes_here" | "unknown_here";
+                            /** @description How much was compared, and what that did to the books. */
+                            counts: {
+                                /** @description Charges that Stripe listed. */
+                                charges: number;
+                                /** @description Payments of invoices that Stripe listed. */
+                                invoice_payments: number;
+                                /** @description Refunds that Stripe listed. */
+                                refunds: number;
+                                /** @description Disputes that Stripe listed. */
+                                disputes: number;
+                                /** @description Asked for one by one, because Stripe’s lists did not show them. */
+                                asked: number;
+                                /** @description Objects that the books did not have. */
+                                imported: number;
+                                /** @description Objects of which the books had something else. */
+                                updated: number;
+                                /** @description Objects that were as the books have them. */
+                                unchanged: number;
+                                /** @description Objects that belong to no payment. */
+                                unmatched: number;
+                                /** @description Rows that had been written before the database’s clock jumped back. */
+                                mended: number;
+                            };
+                            /** @description The differences that no later run has seen. */
+                            found: {
+                                /** @description Brought in. */
+                                imported: number;
+                                /** @description Repaired by Stripe’s word. */
+                                repaired: number;
+                                /** @description Left for a person, and still open. */
+                                left: number;
+                            };
+                            /** @description Who asked for it: a person or a service; null where it was begun by night, or at a command line. */
+                            requested_by_type: string | null;
+                            /** @description Who asked for it. */
+                            requested_by_id: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When it was begun, or asked for.
+                             */
+                            started_at: string;
+                            /**
+                             * Format: date-time
+                             * @description When it was last at work.
+                             */
+                            updated_at: string;
+                            /**
+                             * Format: date-time
+                             * @description When it came to its end.
+                             */
+                            finished_at: string | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    startReconcileRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: date-time
+                     * @description What Stripe created from then on is compared.
+                     */
+                    from: string;
+                    /**
+                     * Format: date-time
+                     * @description Up to then; left out: up to now.
+                     */
+                    to?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description A worker takes it up */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "run_id": "reconcile_01kav0v1n4e0q8r3f5x9m2t7cd",
+                     *       "status": "unfinished",
+                     *       "window_from": "2025-12-28T03:00:00.000Z",
+                     *       "window_until": "2026-02-01T03:00:00.000Z",
+                     *       "step": "unknown_here",
+                     *       "counts": {
+                     *         "charges": 18204,
+                     *         "invoice_payments": 2210,
+                     *         "refunds": 911,
+                     *         "disputes": 14,
+                     *         "asked": 3,
+                     *         "imported": 1,
+                     *         "updated": 2,
+                     *         "unchanged": 21336,
+                     *         "unmatched": 0,
+                     *         "mended": 0
+                     *       },
+                     *       "found": {
+                     *         "imported": 1,
+                     *         "repaired": 1,
+                     *         "left": 1
+                     *       },
+                     *       "requested_by_type": null,
+                     *       "requested_by_id": null,
+                     *       "started_at": "2026-02-01T03:00:12.000Z",
+                     *       "updated_at": "2026-02-01T03:06:40.511Z",
+                     *       "finished_at": "2026-02-01T03:06:40.511Z"
+                     *     }
+                     */
+                    "application/json": {
+                        run_id: string;
+                        /**
+                         * @description `unfinished`: at work, waiting for a worker, or stopped; asked for again within a day it goes on. `abandoned`: another was begun in its place.
+                         * @enum {unknown}
+                         */
+                        status: "finished" | "unfinished" | "abandoned";
+                        /**
+                         * Format: date-time
+                         * @description What Stripe created from then on is compared.
+                         */
+                        window_from: string;
+                        /**
+                         * Format: date-time
+                         * @description Up to then.
+                         */
+                        window_until: string;
+                        /**
+                         * @description What it is, or was last, comparing.
+                         * @enum {unknown}
+                         */
+                        step: "charges" | "invoice_payments" | "refunds" | "disputes" | "payments_here" | "refunds_here" | "disputes_here" | "unknown_here";
+                        /** @description How much was compared, and what that did to the books. */
+                        counts: {
+                            /** @description Charges that Stripe listed. */
+                            charges: number;
+                            /** @description Payments of invoices that Stripe listed. */
+                            invoice_payments: number;
+                            /** @description Refunds that Stripe listed. */
+                            refunds: number;
+                            /** @description Disputes that Stripe listed. */
+                            disputes: number;
+                            /** @description Asked for one by one, because Stripe’s lists did not show them. */
+                            asked: number;
+                            /** @description Objects that the books did not have. */
+                            imported: number;
+                            /** @description Objects of which the books had something else. */
+                            updated: number;
+                            /** @description Objects that were as the books have them. */
+                            unchanged: number;
+                            /** @description Objects that belong to no payment. */
+                            unmatched: number;
+                            /** @description Rows that had been written before the database’s clock jumped back. */
+                            mended: number;
+                        };
+                        /** @description The differences that no later run has seen. */
+                        found: {
+                            /** @description Brought in. */
+                            imported: number;
+                            /** @description Repaired by Stripe’s word. */
+                            repaired: number;
+                            /** @description Left for a person, and still open. */
+                            left: number;
+                        };
+                        /** @description Who asked for it: a person or a service; null where it was begun by night, or at a command line. */
+                        requested_by_type: string | null;
+                        /** @description Who asked for it. */
+                        requested_by_id: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When it was begun, or asked for.
+                         */
+                        started_at: string;
+                        /**
+                         * Format: date-time
+                         * @description When it was last at work.
+                         */
+                        updated_at: string;
+                        /**
+                         * Format: date-time
+                         * @description When it came to its end.
+                         */
+                        finished_at: string | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listReconcileDifferences: {
+        parameters: {
+            query?: {
+                /** @description Those that are left for a person, or those that are done with. */
+                open?: boolean;
+                /** @description Those that this run was the latest to see. */
+                run_id?: string;
+                /** @description Of which payment, refund or dispute, by our id. */
+                entity_id?: string;
+                /** @description How many at the most. */
+                limit?: number;
+                /** @description Where to go on, as the `Link` header of the page before says. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Differences */
+            200: {
+                headers: {
+                    /** @description RFC 8288: the address of the next page with `rel="next"`; absent on the last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "differences": [
+                     *         {
+                     *           "difference_id": "difference_01kav0xk2se6gt8h1w4p9n5zqa",
+                     *           "kind": "not_at_stripe",
+                     *           "entity_type": "refund",
+                     *           "entity_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *           "stripe_id": "re_3SWbM1B7WZ01zgkW0fQ1Lw8z",
+                     *           "here": {
+                     *             "amount_cents": 1250,
+                     *             "counted_cents": 1250,
+                     *             "currency": "eur",
+                     *             "status": "succeeded"
+                     *           },
+                     *           "at_stripe": null,
+                     *           "done": "left",
+                     *           "run_id": "reconcile_01kav0v1n4e0q8r3f5x9m2t7cd",
+                     *           "seen_run_id": "reconcile_01kav0v1n4e0q8r3f5x9m2t7cd",
+                     *           "found_at": "2026-02-01T03:05:02.330Z",
+                     *           "closed_at": null,
+                     *           "closed_by_type": null,
+                     *           "closed_by_id": null,
+                     *           "note": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        differences: {
+                            difference_id: string;
+                            /** @description `missing_here`, `outcome_unknown`, `amount`, `overdraft`, `status`, `charge`, `cannot_be_stored` or `not_at_stripe`. */
+                            kind: string;
+                            /** @enum {unknown} */
+                            entity_type: "payment" | "refund" | "dispute";
+                            /** @description Our id of it; null for what is not in the books. */
+                            entity_id: string | null;
+                            /** @description Stripe’s id of it; null for what is not known to be at Stripe. */
+                            stripe_id: string | null;
+                            /** @description What the books say: amounts, statuses, ids. Null: nothing. */
+                            here: {
+                                [key: string]: unknown;
+                            } | null;
+                            /** @description What Stripe says. Null: nothing. */
+                            at_stripe: {
+                                [key: string]: unknown;
+                            } | null;
+                            /**
+                             * @description What was done about it; `left`: for a person.
+                             * @enum {unknown}
+                             */
+                            done: "imported" | "repaired" | "left";
+                            /** @description The run that found it. */
+                            run_id: string;
+                            /** @description The latest that has seen it. */
+                            seen_run_id: string;
+                            /** Format: date-time */
+                            found_at: string;
+                            /**
+                             * Format: date-time
+                             * @description When it was done with; null: it is open.
+                             */
+                            closed_at: string | null;
+                            /** @description Who has said that it is settled; null where a run found the sides agreed. */
+                            closed_by_type: string | null;
+                            /** @description Who has said so. */
+                            closed_by_id: string | null;
+                            /** @description How it was settled. */
+                            note: string | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    closeReconcileDifference: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The difference. */
+                difference_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description How it was settled; for colleagues, and in no log. No customer belongs into it. */
+                    note: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Closed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "difference_id": "difference_01kav0xk2se6gt8h1w4p9n5zqa",
+                     *       "kind": "not_at_stripe",
+                     *       "entity_type": "refund",
+                     *       "entity_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *       "stripe_id": "re_3SWbM1B7WZ01zgkW0fQ1Lw8z",
+                     *       "here": {
+                     *         "amount_cents": 1250,
+                     *         "counted_cents": 1250,
+                     *         "currency": "eur",
+                     *         "status": "succeeded"
+                     *       },
+                     *       "at_stripe": null,
+                     *       "done": "left",
+                     *       "run_id": "reconcile_01kav0v1n4e0q8r3f5x9m2t7cd",
+                     *       "seen_run_id": "reconcile_01kav0v1n4e0q8r3f5x9m2t7cd",
+                     *       "found_at": "2026-02-01T03:05:02.330Z",
+                     *       "closed_at": "2026-02-02T08:30:00.000Z",
+                     *       "closed_by_type": "user",
+                     *       "closed_by_id": "operator"
+                     *     }
+                     */
+                    "application/json": {
+                        difference_id: string;
+                        /** @description `missing_here`, `outcome_unknown`, `amount`, `overdraft`, `status`, `charge`, `cannot_be_stored` or `not_at_stripe`. */
+                        kind: string;
+                        /** @enum {unknown} */
+                        entity_type: "payment" | "refund" | "dispute";
+                        /** @description Our id of it; null for what is not in the books. */
+                        entity_id: string | null;
+                        /** @description Stripe’s id of it; null for what is not known to be at Stripe. */
+                        stripe_id: string | null;
+                        /** @description What the books say: amounts, statuses, ids. Null: nothing. */
+                        here: {
+                            [key: string]: unknown;
+                        } | null;
+                        /** @description What Stripe says. Null: nothing. */
+                        at_stripe: {
+                            [key: string]: unknown;
+                        } | null;
+                        /**
+                         * @description What was done about it; `left`: for a person.
+                         * @enum {unknown}
+                         */
+                        done: "imported" | "repaired" | "left";
+                        /** @description The run that found it. */
+                        run_id: string;
+                        /** @description The latest that has seen it. */
+                        seen_run_id: string;
+                        /** Format: date-time */
+                        found_at: string;
+                        /**
+                         * Format: date-time
+                         * @description When it was done with; null: it is open.
+                         */
+                        closed_at: string | null;
+                        /** @description Who has said that it is settled; null where a run found the sides agreed. */
+                        closed_by_type: string | null;
+                        /** @description Who has said so. */
+                        closed_by_id: string | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getOperations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it is doing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "inbox": {
+                     *         "received": {
+                     *           "events": 2,
+                     *           "oldest_s": 0.4
+                     *         },
+                     *         "unmatched": {
+                     *           "events": 11,
+                     *           "oldest_s": 86410.2
+                     *         },
+                     *         "failed": {
+                     *           "events": 0,
+                     *           "oldest_s": 0
+                     *         }
+                     *       },
+                     *       "unknown_outcomes": {
+                     *         "refunds": 0,
+                     *         "oldest_s": 0
+                     *       },
+                     *       "sending": {
+                     *         "status": "open",
+                     *         "paused_ms": 0
+                     *       },
+                     *       "workers": {
+                     *         "alive": 2,
+                     *         "last_seen_at": "2026-02-02T08:30:00.000Z"
+                     *       },
+                     *       "backfill": {
+                     *         "since": "2024-01-01T00:00:00.000Z",
+                     *         "started_at": "2026-01-02T10:00:00.000Z",
+                     *         "updated_at": "2026-01-02T11:12:13.000Z",
+                     *         "finished_at": "2026-01-02T11:12:13.000Z"
+                     *       },
+                     *       "reconciliation": {
+                     *         "under_way": false,
+                     *         "last_started_at": "2026-02-02T03:00:12.000Z",
+                     *         "last_finished_at": "2026-02-02T03:06:40.511Z",
+                     *         "differences_open": 1
+                     *       },
+                     *       "anomalies_open": 0,
+                     *       "audit": {
+                     *         "unsealed_s": 2.1
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Events of Stripe’s that are not done with. */
+                        inbox: {
+                            /** @description To be worked on. */
+                            received: {
+                                /** @description How many. */
+                                events: number;
+                                /** @description How long the oldest has been here, in seconds; 0: none is. */
+                                oldest_s: number;
+                            };
+                            /** @description On the shelf. */
+                            unmatched: {
+                                /** @description How many. */
+                                events: number;
+                                /** @description How long the oldest has been here, in seconds; 0: none is. */
+                                oldest_s: number;
+                            };
+                            /** @description Given up. */
+                            failed: {
+                                /** @description How many. */
+                                events: number;
+                                /** @description How long the oldest has been here, in seconds; 0: none is. */
+                                oldest_s: number;
+                            };
+                        };
+                        /** @description Refunds of which it is not known what has become at Stripe. */
+                        unknown_outcomes: {
+                            /** @description How many. */
+                            refunds: number;
+                            /** @description For how long of the oldest, in seconds; 0: of none. */
+                            oldest_s: number;
+                        };
+                        /** @description Whether refunds are sent. Each instance finds that out for itself: this is what the one says that answers. */
+                        sending: {
+                            /**
+                             * @description `paused`: Stripe has been failing, and nothing is sent for a few seconds.
+                             * @enum {unknown}
+                             */
+                            status: "open" | "paused";
+                            /** @description For how long yet; 0: it is not. */
+                            paused_ms: number;
+                        };
+                        /** @description Processes that work through the inbox. */
+                        workers: {
+                            /** @description How many have shown themselves in the last ten seconds. */
+                            alive: number;
+                            /**
+                             * Format: date-time
+                             * @description When one last did; null where the last was stopped in good order, or there was none.
+                             */
+                            last_seen_at: string | null;
+                        };
+                        /** @description The last one; null: there was none. */
+                        backfill: {
+                            /**
+                             * Format: date-time
+                             * @description From when on it reads.
+                             */
+                            since: string;
+                            /** Format: date-time */
+                            started_at: string;
+                            /**
+                             * Format: date-time
+                             * @description When it was last at work.
+                             */
+                            updated_at: string;
+                            /**
+                             * Format: date-time
+                             * @description When it came to its end.
+                             */
+                            finished_at: string | null;
+                        } | null;
+                        reconciliation: {
+                            /** @description One is at work at this moment. */
+                            under_way: boolean;
+                            /**
+                             * Format: date-time
+                             * @description When one was last begun, or asked for.
+                             */
+                            last_started_at: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When one last came to its end.
+                             */
+                            last_finished_at: string | null;
+                            /** @description Left for a person. */
+                            differences_open: number;
+                        };
+                        /** @description Where Stripe’s word contradicts the books, and nobody has put it right yet. */
+                        anomalies_open: number;
+                        audit: {
+                            /** @description For how long the oldest row of the audit log has not been sealed, in seconds; 0: all are. */
+                            unsealed_s: number;
+                        };
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
                         error: string;
                         message: string;
                     };

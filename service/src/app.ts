@@ -40,6 +40,9 @@ import { refundRoutes } from './refunds/routes.ts';
 import type { Turns } from './refunds/turns.ts';
 import { reportRoutes } from './reports/routes.ts';
 import { searchRoutes } from './search/routes.ts';
+import { eventRoutes } from './stripe/event-routes.ts';
+import { operationsRoutes } from './stripe/operations-routes.ts';
+import { reconcileRoutes } from './stripe/reconcile/routes.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
@@ -148,6 +151,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
           live: deps.webhook.live,
         }),
       );
+      await rooms.register(eventRoutes(room));
+      await rooms.register(reconcileRoutes(room));
+      await rooms.register(operationsRoutes(deps));
     });
   }
   refuseOtherMethods(app, methods);

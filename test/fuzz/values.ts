@@ -29,6 +29,8 @@ export function knownOf(brands: readonly BrandWorld[], charges: Charges): Known 
     currency: ['usd', 'eur'],
     reason_code: ['requested_by_customer', 'other', 'none'],
     time_zone: ['UTC', 'Europe/Berlin', 'America/St_Johns', 'Asia/Kathmandu'],
+    object_id: brands.flatMap(({ paid }) => [paid.charge_id, paid.payment_intent_id]),
+    difference_id: brands.map(({ difference_id }) => difference_id),
     brand_id: brands.map(({ brand_id }) => brand_id),
     cursor: charges.cursors,
     actor_id: ['agent', 'developer', 'stripe'],

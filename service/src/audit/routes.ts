@@ -43,7 +43,7 @@ export function auditRoutes({ pool, cursors, streams }: AuditRoutesDeps): RoomRo
           operationId: 'listAudit',
           summary: 'List the audit log',
           description:
-            'Who did what, newest first: every change, and every look of a caller at refunds, payments, disputes and this log. A look is here about a second after it was answered.',
+            'Who did what, newest first: every change, and every look of a caller at refunds, payments, disputes, Stripe’s events, differences with Stripe and this log. A look is here about a second after it was answered.',
           tags: ['audit'],
           security: anyScope('admin:audit.read'),
           querystring: Type.Object(

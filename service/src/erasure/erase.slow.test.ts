@@ -7,6 +7,7 @@ import { createPaymentIntent } from '../../../local/stripe/resources/payment_int
 import { createRefund, failRefund } from '../../../local/stripe/resources/refunds.ts';
 import { TEST_KEY } from '../../../local/stripe/testing.ts';
 import { type AnswerBody, type IssuingWorld, startIssuing } from '../../../test/support/issuing.ts';
+import { makeDifference } from '../../../test/support/make.ts';
 import { Program, runProgram } from '../../../test/support/program.ts';
 import type { TokenFacts } from '../access/token-facts.ts';
 import { sealAudit } from '../audit/seal.ts';
@@ -505,6 +506,42 @@ test('a kept answer is let go of its texts once, and of nothing else', async () 
   assert.equal((await eraseCustomer(world.pool, WHO)).answers, 1);
   await assert.rejects(change('erased_at = now()'), /keeps its answer/);
   await assert.rejects(world.pool.query('DELETE FROM idempotency_keys'), /keeps its answer/);
+});
+
+test('a kept answer with the payment in it is let go of with what was paid, too', async () => {
+  const { payment_id } = await pay();
+  const { body: made } = await ask('agent', '/v1/admin/refunds', { payment_id, amount_cents: 100 });
+  const path = `/v1/admin/refunds/${made.refund_id}/sync`;
+  const before = await ask<{ payment: object; location: object }>('agent', path, {}, 'key-b');
+  const card = { type: 'card', brand: 'visa', last4: '4242' };
+  assert.deepEqual(before.body.payment, { ...before.body.payment, payment_method: card });
+  await eraseCustomer(world.pool, WHO);
+  await assertNothingLeft();
+  const after = await ask<{ payment: object; location: object }>('agent', path, {}, 'key-b');
+  assert.equal(after.status, before.status);
+  assert.deepEqual(after.body.payment, { ...before.body.payment, payment_method: null });
+  assert.deepEqual(after.body.location, before.body.location);
+});
+
+test('what was written of where a payment, or a refund of it, differed from Stripe goes with the person', async () => {
+  const { payment_id } = await pay();
+  const { body: made } = await ask('agent', '/v1/admin/refunds', { payment_id, amount_cents: 100 });
+  const differences = [
+    await makeDifference(world.pool, { entity_id: payment_id }),
+    await makeDifference(world.pool, { entity_id: made.refund_id }),
+    await makeDifference(world.pool),
+  ];
+  await world.pool.query(
+    `UPDATE reconcile_differences SET closed_at = now(), closed_by_type = 'user', closed_by_id = 'operator', note = 'told them'`,
+  );
+  await eraseCustomer(world.pool, WHO);
+  const { rows } = await world.pool.query(
+    'SELECT difference_id, note FROM reconcile_differences ORDER BY difference_id',
+  );
+  assert.deepEqual(
+    rows.map(({ difference_id, note }) => [difference_id, note]),
+    differences.map((id, place) => [id, place === 2 ? 'told them' : null]),
+  );
 });
 
 const erase = (...words: string[]) =>

@@ -23,7 +23,7 @@ CREATE INDEX reconcile_differences_open_by_time ON reconcile_differences (brand_
   WHERE closed_at IS NULL;
 -- What somebody has settled as it is: the same again is not another one.
 CREATE INDEX reconcile_differences_settled
-  ON reconcile_differences (stripe_id, entity_id, kind, md5(coalesce(here::text, '') || coalesce(at_stripe::text, '')))
+  ON reconcile_differences (md5(coalesce(here::text, '') || coalesce(at_stripe::text, '')), kind)
   WHERE closed_by_id IS NOT NULL;
 -- What was written about something, to be emptied.
 CREATE INDEX reconcile_differences_noted ON reconcile_differences (entity_id) WHERE note IS NOT NULL;

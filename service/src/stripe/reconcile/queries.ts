@@ -206,7 +206,10 @@ export async function readUnknownOutcomes(
 
 export type Done = 'repaired' | 'imported' | 'left';
 
-/** Writes a difference, once for as long as it is open: seen again it may be put right (reconcile_differences_open). */
+/**
+ * Writes a difference, once for as long as it is open: seen again it may be put right (reconcile_differences_open). One that somebody has
+ * settled as it is stays settled for as long as both sides say the same (reconcile_differences_settled).
+ */
 export async function recordDifference(
   db: Queryable,
   runId: string,
@@ -219,6 +222,13 @@ export async function recordDifference(
                                               stripe_id, here, at_stripe, done, found_at, closed_at)
            SELECT $1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, CASE WHEN $10 <> 'left' THEN now END
            FROM clock_timestamp() AS now
+           WHERE $10 <> 'left' OR NOT EXISTS (
+             SELECT FROM reconcile_differences
+             WHERE closed_by_id IS NOT NULL AND stripe_id IS NOT DISTINCT FROM $7 AND entity_id IS NOT DISTINCT FROM $6
+               AND kind = $4
+               AND md5(coalesce(here::text, '') || coalesce(at_stripe::text, ''))
+                 = md5(coalesce($8::jsonb::text, '') || coalesce($9::jsonb::text, ''))
+           )
            ON CONFLICT (stripe_id, entity_id, kind, md5(coalesce(here::text, '') || coalesce(at_stripe::text, '')))
              WHERE closed_at IS NULL
            DO UPDATE SET seen_run_id = excluded.seen_run_id, done = excluded.done, closed_at = excluded.closed_at`,
