@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from '@tanstack/react-router';
+import { readInsightsSearch } from './insights/period.ts';
 import { readRefundFilters } from './refunds/filters.ts';
 import { SignedIn } from './session/SignedIn.tsx';
 import { sessionQuery } from './session/session.ts';
@@ -56,10 +57,17 @@ const payment = createRoute({
   component: lazyRouteComponent(() => import('./payments/PaymentPage.tsx'), 'PaymentPage'),
 });
 
+const insights = createRoute({
+  getParentRoute: () => root,
+  path: '/insights',
+  validateSearch: readInsightsSearch,
+  component: lazyRouteComponent(() => import('./insights/InsightsPage.tsx'), 'InsightsPage'),
+});
+
 /** Every page, by its address under `/console`. */
 export function createRoutes(queries: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([home, refunds, refund, payment]),
+    routeTree: root.addChildren([home, refunds, refund, payment, insights]),
     basepath: '/console',
     context: { queries },
     defaultPreload: 'intent',

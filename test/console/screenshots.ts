@@ -58,6 +58,7 @@ const SHOTS: readonly Shot[] = [
       await page.getByText(/remain\.$/).waitFor();
     },
   },
+  { name: 'insights', as: 'agent', path: '/insights?currency=eur' },
 ];
 
 const LOOKS = [

@@ -14,7 +14,15 @@ export const STATUSES = [
 ] as const satisfies NonNullable<RefundFilters['status']>[];
 export type RefundStatus = (typeof STATUSES)[number];
 
-const TEXTS = ['customer_id', 'payment_id', 'charge_id', 'stripe_refund_id', 'reason'] as const;
+const TEXTS = [
+  'customer_id',
+  'payment_id',
+  'charge_id',
+  'stripe_refund_id',
+  'reason',
+  'reason_code',
+] as const;
+const FLAGS = ['needs_attention', 'failed_late', 'unknown'] as const;
 const AMOUNTS = ['amount_cents_gte', 'amount_cents_lte'] as const;
 const MOMENTS = ['created_at_gte', 'created_at_lt'] as const;
 
@@ -39,6 +47,6 @@ export function readRefundFilters(search: Record<string, unknown>): RefundFilter
   if (status !== undefined) filters.status = status;
   if (typeof search.currency === 'string' && /^[a-z]{3}$/.test(search.currency))
     filters.currency = search.currency;
-  if (search.needs_attention === true || search.needs_attention === 'true') filters.needs_attention = true;
+  for (const name of FLAGS) if (search[name] === true || search[name] === 'true') filters[name] = true;
   return filters;
 }

@@ -1,6 +1,6 @@
 import type { ComponentType } from 'react';
 import { t } from '../texts/texts.ts';
-import { IconCard, IconRefund } from './icons.tsx';
+import { IconCard, IconChart, IconRefund } from './icons.tsx';
 
 interface NavigationEntry {
   to: string;
@@ -14,4 +14,5 @@ interface NavigationEntry {
 export const PAGES: readonly NavigationEntry[] = [
   { to: '/refunds', label: t.navigation.refunds, icon: IconRefund, scopes: ['admin:refunds.read'] },
   { to: '/payments', label: t.navigation.payments, icon: IconCard, scopes: ['admin:payments.read'] },
+  { to: '/insights', label: t.navigation.insights, icon: IconChart, scopes: ['admin:refunds.read'] },
 ];

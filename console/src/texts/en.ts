@@ -1,3 +1,5 @@
+export { insights } from './en/insights.ts';
+
 /** The console's words. Names are the field's and the same as in the API; sentences say what to do. */
 
 export const name = 'payments';
