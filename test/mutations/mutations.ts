@@ -250,8 +250,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'that what somebody has settled stays settled',
     file: 'stripe/reconcile/queries.ts',
-    find: "WHERE $10 <> 'left' OR NOT EXISTS (",
-    replace: 'WHERE $10::text IS NOT NULL OR NOT EXISTS (',
+    find: 'WHERE NOT EXISTS (SELECT FROM settled)',
+    replace: 'WHERE true',
     tests: ['reconcile/routes'],
   },
   {
