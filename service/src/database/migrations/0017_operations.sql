@@ -14,6 +14,8 @@ ALTER TABLE reconcile_differences
   ADD COLUMN closed_by_id   text,
   -- What they wrote; emptied where the customer is erased.
   ADD COLUMN note           text,
+  -- When a run found the two sides agreed after that: the same again is then another one.
+  ADD COLUMN agreed_at      timestamptz(3),
   ADD CONSTRAINT reconcile_differences_closed_by_somebody CHECK (
     (closed_by_type IS NULL) = (closed_by_id IS NULL) AND (closed_by_id IS NULL OR closed_at IS NOT NULL)
   );
@@ -22,9 +24,8 @@ CREATE INDEX reconcile_differences_by_time ON reconcile_differences (brand_id, f
 CREATE INDEX reconcile_differences_open_by_time ON reconcile_differences (brand_id, found_at, difference_id)
   WHERE closed_at IS NULL;
 -- What somebody has settled as it is: the same again is not another one.
-CREATE INDEX reconcile_differences_settled
-  ON reconcile_differences (md5(coalesce(here::text, '') || coalesce(at_stripe::text, '')), kind)
-  WHERE closed_by_id IS NOT NULL;
+CREATE INDEX reconcile_differences_settled ON reconcile_differences (stripe_id)
+  WHERE closed_by_id IS NOT NULL AND agreed_at IS NULL;
 -- What was written about something, to be emptied.
 CREATE INDEX reconcile_differences_noted ON reconcile_differences (entity_id) WHERE note IS NOT NULL;
 GRANT SELECT, UPDATE ON reconcile_differences TO payments_api;

@@ -276,3 +276,31 @@ test('what somebody has settled stays settled while it is as it was, and what ha
   const [anew] = await found();
   assert.ok(anew !== undefined && anew.difference_id !== left.difference_id);
 });
+
+test('once the two sides have agreed, what somebody had settled is over: the same again is told of anew', async () => {
+  const { payment_id } = await world.pay();
+  const caller = await world.caller({ scope: 'admin:refunds' });
+  const { body: made } = await caller.post('/v1/admin/refunds', { payment_id, amount_cents: 700 });
+  /** As if somebody had written into the books. */
+  const amount = (cents: number) =>
+    world.pool.query(
+      `WITH moved AS (UPDATE refunds SET amount_cents = $2, counted_cents = $2 WHERE refund_id = $1)
+       UPDATE payments SET refunded_cents = $2 WHERE payment_id = $3`,
+      [made.refund_id, cents, payment_id],
+    );
+  const found = async () => {
+    await reconcile(deps(), { from: new Date(YESTERDAY), to: new Date() });
+    return (await differences('open=true')).map(({ difference_id }) => difference_id);
+  };
+  await amount(699);
+  const [first = ''] = await found();
+  assert.equal((await close(first, 'It is known.')).status, 200);
+  assert.deepEqual(await found(), []);
+  await amount(700);
+  assert.deepEqual(await found(), []);
+  await amount(699);
+  const [again] = await found();
+  assert.ok(again !== undefined && again !== first);
+  await amount(700);
+  assert.deepEqual(await found(), []);
+});
