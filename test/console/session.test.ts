@@ -104,7 +104,7 @@ test('signing out ends the session and leaves nothing of what was typed', async 
   await page.evaluate('history.back()');
   await page.goto(`${desk.url}/console/refunds`);
   await page.getByRole('button', { name: 'Signed in as Amina Yusuf' }).click();
-  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
   await page.waitForURL((url) => !url.href.startsWith(`${desk.url}/console/refunds`));
   await page.goto(`${desk.url}/console/refunds`);
   await page.getByRole('link', { name: 'Sign in' }).waitFor();

@@ -162,7 +162,7 @@ function Headlines({
         {t.insights.refunds(totals.count)}
       </Headline>
       <Headline label={t.insights.share} figure={share(payments.refunded_amount_share)}>
-        {t.insights.share_text(share(payments.refunded_count_share), share(payments.refunded_amount_share))}
+        {t.insights.share_text(share(payments.refunded_count_share))}
       </Headline>
       <Headline
         label={t.insights.settled}

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Loader, Menu, Paper, Stack, Table, Text } from '@mantine/core';
+import { Button, Checkbox, Group, Loader, Paper, Popover, Stack, Table, Text } from '@mantine/core';
 import { useLocalStorage, useMediaQuery } from '@mantine/hooks';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
@@ -12,7 +12,13 @@ import { t } from '../texts/texts.ts';
 import { Moment } from '../time/Moment.tsx';
 import { COLUMNS, type ColumnName, DEFAULT_COLUMNS } from './columns.tsx';
 import type { RefundFilters } from './filters.ts';
-import { type ListedRefund, newestRefundsQuery, refundListQuery } from './queries.ts';
+import {
+  exportAddress,
+  type ListedRefund,
+  newestRefundsQuery,
+  refundListQuery,
+  totalsQuery,
+} from './queries.ts';
 import { RefundFilterBar } from './RefundFilters.tsx';
 import { reasonText } from './reason.ts';
 import { StatusBadge } from './StatusBadge.tsx';
@@ -29,10 +35,36 @@ export function RefundList() {
   });
   const setFilters = (search: RefundFilters) => void navigate({ to: '/refunds', search });
   return (
-    <Page title={t.refunds.title} actions={<ColumnPicker shown={shown} onChange={setShown} />}>
+    <Page
+      title={t.refunds.title}
+      actions={
+        <Group gap="xs">
+          <Button component="a" href={exportAddress(filters)} download variant="default" size="xs">
+            {t.refunds.csv}
+          </Button>
+          <ColumnPicker shown={shown} onChange={setShown} />
+        </Group>
+      }
+    >
       <RefundFilterBar filters={filters} onChange={setFilters} />
+      <Totals filters={filters} />
       <Rows filters={filters} shown={shown} onClear={() => setFilters({})} />
     </Page>
+  );
+}
+
+/** What all of them come to, also those that are not shown yet. */
+function Totals({ filters }: { filters: RefundFilters }) {
+  const { data: totals, isError } = useQuery(totalsQuery(filters));
+  return (
+    <Text size="sm" role="status" mih={22}>
+      {isError && t.refunds.no_totals}
+      {totals
+        ?.map(({ currency, count, amount_cents }) =>
+          t.refunds.total(count, formatMoney(amount_cents, currency)),
+        )
+        .join(' · ')}
+    </Text>
   );
 }
 
@@ -184,28 +216,25 @@ interface ColumnPickerProps {
 
 function ColumnPicker({ shown, onChange }: ColumnPickerProps) {
   return (
-    <Menu closeOnItemClick={false} position="bottom-end">
-      <Menu.Target>
+    <Popover position="bottom-end" trapFocus returnFocus>
+      <Popover.Target>
         <Button variant="default" size="xs" visibleFrom="sm">
           {t.common.columns}
         </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {COLUMNS.map(({ name, label }) => {
-          const checked = shown.includes(name);
-          return (
-            <Menu.Item
-              key={name}
-              role="menuitemcheckbox"
-              aria-checked={checked}
-              leftSection={<Checkbox.Indicator checked={checked} size="xs" />}
-              onClick={() => onChange(checked ? shown.filter((one) => one !== name) : [...shown, name])}
-            >
-              {label}
-            </Menu.Item>
-          );
-        })}
-      </Menu.Dropdown>
-    </Menu>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Checkbox.Group
+          aria-label={t.common.columns}
+          value={[...shown]}
+          onChange={(names) => onChange(names as ColumnName[])}
+        >
+          <Stack gap="xs">
+            {COLUMNS.map(({ name, label }) => (
+              <Checkbox key={name} value={name} label={label} />
+            ))}
+          </Stack>
+        </Checkbox.Group>
+      </Popover.Dropdown>
+    </Popover>
   );
 }

@@ -42,6 +42,24 @@ export const newestRefundsQuery = (filters: RefundFilters) =>
     refetchInterval: LIST_EVERY_ms,
   });
 
+/** What the refunds of a filter come to, by currency. */
+export const totalsQuery = (filters: RefundFilters) =>
+  queryOptions({
+    queryKey: ['refunds', 'totals', filters],
+    queryFn: ({ signal }) =>
+      bodyOf(api.GET('/v1/admin/refunds/summary', { params: { query: filters }, signal })).then(
+        ({ totals }) => totals,
+      ),
+    staleTime: 15_000,
+  });
+
+/** Where the refunds of a filter are to be had as a file. */
+export const exportAddress = (filters: RefundFilters): string =>
+  `/v1/admin/refunds/export?${new URLSearchParams([
+    ['format', 'csv'],
+    ...Object.entries(filters).map(([name, value]): [string, string] => [name, String(value)]),
+  ])}`;
+
 /** One refund, followed closely until Stripe has answered, and from afar afterwards: it may still fail. */
 export const refundQuery = (refund_id: string) =>
   queryOptions({
