@@ -55,6 +55,10 @@ test('an unknown, an expired and a revoked token are all not good', async () => 
   assert.equal(await issuer.check(access_token), undefined);
 });
 
+test('a token of a kind that the issuer does not look into is not good, and no outage', async () => {
+  assert.equal(await issuer.check('eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.'), undefined);
+});
+
 test('a token of another audience is not good here, and is where no audience is asked for', async () => {
   const { access_token } = await local.mintToken({ scope: 'admin:refunds.read', audience: 'urn:other' });
   assert.equal(await issuer.check(access_token), undefined);

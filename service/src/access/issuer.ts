@@ -61,8 +61,8 @@ export function connectIssuer(options: IssuerOptions): Issuer {
       token,
       requestOptions(metadata.introspection_endpoint ?? metadata.issuer),
     );
-    const answer = await oauth.processIntrospectionResponse(metadata, client, response);
-    return answer.active ? factsOf(answer, options) : undefined;
+    const answer = await oauth.processIntrospectionResponse(metadata, client, response).catch(refuseKind);
+    return answer?.active === true ? factsOf(answer, options) : undefined;
   };
 
   const unlessUnavailable = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -94,6 +94,12 @@ export function connectIssuer(options: IssuerOptions): Issuer {
         }
       }),
   };
+}
+
+/** That an issuer looks into no tokens of a kind (oidc-provider: JWTs) is its word on the token: it vouches for none of them. */
+function refuseKind(error: unknown): undefined {
+  if (error instanceof oauth.ResponseBodyError && error.error === 'unsupported_token_type') return undefined;
+  throw error;
 }
 
 function verifierFor({ issuer, jwks_uri }: Metadata, { audience, verifies_jwt }: IssuerOptions) {
