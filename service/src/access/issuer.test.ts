@@ -155,6 +155,31 @@ test('a token that is bound to a key (RFC 9449, RFC 8705) is no bearer token', a
   assert.equal(await issuer.connection.check('a'), undefined);
 });
 
+test('a token that does not say to which client it was given is not taken for a service’s own', async () => {
+  const answer = { active: true, sub: 'customer_1', scope: 'write:refunds' };
+  await using issuer = await answering(usual, JSON.stringify(answer));
+  const facts = await issuer.connection.check('a');
+  assert.deepEqual([facts?.sub, facts?.client_id], ['customer_1', 'unknown']);
+  await using other = await answering(usual, JSON.stringify({ ...answer, azp: 'app' }));
+  assert.equal((await other.connection.check('a'))?.client_id, 'app');
+});
+
+test('a token of nobody, as far as the issuer says, is not good', async () => {
+  await using issuer = await answering(usual, JSON.stringify({ active: true, scope: 'write:refunds' }));
+  assert.equal(await issuer.connection.check('a'), undefined);
+});
+
+for (const [what, answer] of [
+  ['is a refresh token in the issuer’s words', { ...active, token_use: 'refresh_token' }],
+  ['is a refresh token by its type', { ...active, typ: 'Refresh' }],
+  ['is bound to a key by its type (RFC 9449)', { ...active, token_type: 'DPoP' }],
+] as const) {
+  test(`a token that ${what} is no bearer token`, async () => {
+    await using issuer = await answering(usual, JSON.stringify(answer));
+    assert.equal(await issuer.connection.check('a'), undefined);
+  });
+}
+
 test('an issuer that only has the metadata of RFC 8414 is found too', async () => {
   await using issuer = await answering(
     usual,

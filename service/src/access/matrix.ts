@@ -45,7 +45,7 @@ ${table(
     ]),
 )}
 
-Besides: nobody approves what they asked for; a refund above the limit of who asks (\`APPROVAL_LIMITS\`) has to be approved, and a person who asks for such a one or approves it has to
+Besides: nobody approves what they asked for, or a refund of a payment of their own; a refund above the limit of who asks (\`APPROVAL_LIMITS\`) has to be approved, and a person who asks for such a one or approves it has to
 have signed in recently (\`RECENT_SIGN_IN_MINUTES\`); whoever uses an app of their own (\`read:payments\`, \`write:refunds\`, without an admin scope) sees and refunds their own payments; everybody
 sees one brand at a time.
 

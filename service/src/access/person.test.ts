@@ -24,6 +24,7 @@ const PEOPLE = new Map<string, TokenFacts>([
   ['approver-nobody-knows-when', person('ben', 'admin:refunds', undefined)],
   ['service', { ...person('robot', 'admin:refunds write:refunds', undefined), client_id: 'robot' }],
   ['customer', person('customer_1', 'write:refunds read:payments', 1)],
+  ['customer-at-work', person('customer_1', 'admin:refunds', 1)],
   ['other-customer', person('customer_2', 'write:refunds read:payments', 1)],
 ]);
 
@@ -31,7 +32,7 @@ let world: IssuingWorld;
 before(async () => {
   world = await startIssuing({
     issuer: { check: async (token) => PEOPLE.get(token), reach: async () => {} },
-    approvalLimits: { approver: { usd: 5_000 }, service: { usd: 5_000 } },
+    approvalLimits: { agent: { usd: 5_000 }, approver: { usd: 5_000 }, service: { usd: 5_000 } },
     recentSignIn_s: WITHIN_s,
   });
 });
@@ -107,4 +108,14 @@ test('somebody who uses an app of their own refunds their own payment, and anoth
   );
   assert.equal((await post('customer', '/v1/refunds', order)).status, 201);
   assert.equal((await post('service', '/v1/refunds', { payment_id, amount_cents: 800 })).status, 201);
+});
+
+test('whoever asks for a refund as a customer does not approve it at work', async () => {
+  const { payment_id } = await world.pay({ customer_id: 'customer_1' });
+  const asked = await post('customer', '/v1/refunds', { payment_id, amount_cents: 6_000 });
+  assert.deepEqual([asked.status, asked.body.status], [202, 'awaiting_approval']);
+  const approve = `/v1/admin/refunds/${asked.body.refund_id}/approve`;
+  assert.equal((await post('customer-at-work', approve)).status, 403);
+  assert.equal((await world.row(asked.body.refund_id)).status, 'awaiting_approval');
+  assert.equal((await post('approver-just-now', approve)).status, 200);
 });

@@ -30,21 +30,38 @@ export function factsOf(
 ): TokenFacts | undefined {
   // Good only together with a proof of its key (RFC 9449, RFC 8705), which a bearer does not give.
   if (claims.cnf !== undefined) return undefined;
+  if (!isBearerAccessToken(claims)) return undefined;
   if (audience !== undefined && ![claims.aud].flat().includes(audience)) return undefined;
   if (claims.exp !== undefined && typeof claims.exp !== 'number') throw new TypeError('exp is not a number');
   const now_ms = Date.now();
   const expires_at_ms = claims.exp === undefined ? now_ms + NO_EXPIRY_MS : claims.exp * 1_000;
   if (expires_at_ms <= now_ms) return undefined;
   const sub = wordOf(claims.sub);
+  const client_id = wordOf(claims.client_id) ?? wordOf(claims.azp);
+  if (sub === undefined && client_id === undefined) return undefined;
   return {
     sub,
-    client_id: wordOf(claims.client_id) ?? sub ?? 'unknown',
+    // Not the subject: somebody whose client is not known would be taken for a service, which may do more than a person.
+    client_id: client_id ?? 'unknown',
     scopes: new Set(wordsOf(claims.scope)),
     brand: wordOf(claims.brand),
     roles: roles_claim === undefined ? undefined : wordsOf(claims[roles_claim]),
     signed_in_at_ms: typeof claims.auth_time === 'number' ? claims.auth_time * 1_000 : undefined,
     expires_at_ms,
   };
+}
+
+/**
+ * An issuer answers for refresh tokens too that they are active (RFC 7662, 2.2). Which kind one is stands in `token_use` (Hydra,
+ * Cognito) or `typ` (Keycloak); `token_type` is how an access token is to be used, in older versions of Hydra its kind.
+ */
+function isBearerAccessToken({ token_type, token_use, typ }: Readonly<Record<string, unknown>>): boolean {
+  const said = (word: unknown, among: RegExp) => typeof word !== 'string' || among.test(word);
+  return (
+    said(token_type, /^(bearer|access_token)$/i) &&
+    said(token_use, /^access(_token)?$/i) &&
+    !/^(refresh|offline|id|logout)$/i.test(String(typ))
+  );
 }
 
 const wordOf = (claim: unknown): string | undefined =>

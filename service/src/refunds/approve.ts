@@ -24,7 +24,7 @@ export interface Verdict {
 }
 
 /**
- * Approves a refund that awaits it, which must have been asked for by somebody else, and sends it. Approved once more by the same
+ * Approves a refund that awaits it, which must have been asked for by somebody else and be somebody else's, and sends it. Approved once more by the same
  * person, it is the same approval.
  *
  * @throws ServiceError where it may not be approved, or the provider refuses it
@@ -47,6 +47,12 @@ export async function approveRefund(
     refuseUnlessAwaiting(refund);
     if (refund.requested_by_id === principal.actor_id && refund.requested_by_type === principal.actor_type) {
       throw new ServiceError('forbidden', { message: 'Somebody else has to approve what you asked for.' });
+    }
+    // Who asked as a customer is recorded under another name, and could only ask for a payment of their own.
+    if (payment.customer_id === principal.person_id) {
+      throw new ServiceError('forbidden', {
+        message: 'Somebody else has to approve a refund of your own payment.',
+      });
     }
     const refusal = refusePayment(payment, await findBlockingDispute(tx, payment));
     if (refusal !== undefined) throw refusal;

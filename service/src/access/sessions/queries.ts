@@ -86,17 +86,18 @@ export async function releaseRefresh(db: Queryable, hash: Buffer): Promise<void>
   });
 }
 
-/** Puts new tokens in the place of the old ones (primary key). */
+/** Puts new tokens in the place of the old ones (primary key). False: the session has ended. */
 export async function renew(
   db: Queryable,
   { session_hash, access_token, refresh_token, access_expires_at }: NewTokens,
-): Promise<void> {
-  await db.query({
+): Promise<boolean> {
+  const { rowCount } = await db.query({
     name: 'sessions.renew',
     text: `UPDATE sessions SET access_token = $2, refresh_token = $3, access_expires_at = $4, refreshing_until = NULL
            WHERE session_hash = $1`,
     values: [session_hash, access_token, refresh_token, access_expires_at],
   });
+  return rowCount === 1;
 }
 type NewTokens = Pick<Session, 'session_hash' | 'access_token' | 'refresh_token' | 'access_expires_at'>;
 

@@ -33,6 +33,7 @@ export interface Grant {
 export interface SignedIn extends Grant {
   sub: string;
   name: string | undefined;
+  /** 1970 where the issuer does not say. */
   signed_in_at: Date;
 }
 
@@ -130,7 +131,8 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
           ...grantOf(answer),
           sub: claims.sub,
           name: typeof claims.name === 'string' ? claims.name : undefined,
-          signed_in_at: new Date((claims.auth_time ?? claims.iat) * 1_000),
+          // Who was known there already got a token now, and may have proved who they are long ago.
+          signed_in_at: new Date((claims.auth_time ?? 0) * 1_000),
         };
       }),
 

@@ -118,7 +118,9 @@ export function signInRoutes({
 /** A path of this service; an address of anybody else's is no place to send a browser to. */
 function ownPath(path: string, publicUrl: string): string {
   const target = URL.canParse(path, publicUrl) ? new URL(path, publicUrl) : undefined;
-  if (!path.startsWith('/') || target?.origin !== new URL(publicUrl).origin) {
+  // `/.//host` is a path here, and what is left of it once its dots are gone is another's address.
+  const isOurs = target?.origin === new URL(publicUrl).origin && !target.pathname.startsWith('//');
+  if (!path.startsWith('/') || !isOurs) {
     throw new ServiceError('malformed', {
       field: 'return_to',
       message: 'return_to has to be a path of this service.',

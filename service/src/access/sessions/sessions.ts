@@ -56,6 +56,14 @@ export function createSessions({ pool, party, seal, lifetime_s, idle_s }: Sessio
   const lastsFor_ms = ({ access_expires_at }: queries.Session) =>
     access_expires_at === null ? Number.POSITIVE_INFINITY : access_expires_at.getTime() - Date.now();
 
+  /** Asks for all of them, also where it fails for one. */
+  const revoke = async (tokens: readonly (string | undefined)[]): Promise<void> => {
+    const asked = await Promise.allSettled(
+      tokens.map((token) => (token === undefined ? undefined : party.revoke(token))),
+    );
+    for (const one of asked) if (one.status === 'rejected') throw one.reason;
+  };
+
   /** Renews the tokens once for all who ask at the same time, in whichever process. Undefined: the issuer ended the session. */
   const renew = async (session: queries.Session): Promise<queries.Session | undefined> => {
     const { session_hash } = session;
@@ -67,8 +75,10 @@ export function createSessions({ pool, party, seal, lifetime_s, idle_s }: Sessio
     try {
       const grant = await party.refresh(refresh_token);
       const tokens = await sealTokens({ ...grant, refresh_token: grant.refresh_token ?? refresh_token });
-      await queries.renew(pool, { session_hash, ...tokens });
-      return { ...session, ...tokens };
+      if (await queries.renew(pool, { session_hash, ...tokens })) return { ...session, ...tokens };
+      // Whoever has signed out in the meantime could only have the old tokens made useless.
+      await revoke([grant.refresh_token, grant.access_token]).catch(() => {});
+      return undefined;
     } catch (error) {
       if (error instanceof SignInRefused) {
         await queries.remove(pool, session_hash);
@@ -119,9 +129,7 @@ export function createSessions({ pool, party, seal, lifetime_s, idle_s }: Sessio
     async end(name) {
       const session = await queries.remove(pool, hashOf(name));
       if (session === undefined) return;
-      for (const token of [await open(session.refresh_token), await open(session.access_token)]) {
-        if (token !== undefined) await party.revoke(token);
-      }
+      await revoke([await open(session.refresh_token), await open(session.access_token)]);
     },
   };
 }

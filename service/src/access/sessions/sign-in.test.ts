@@ -7,6 +7,7 @@ import { Browser, signInWith } from '../../../../test/support/browser.ts';
 import { createTestDatabase } from '../../../../test/support/database.ts';
 import { addRefunds } from '../../../../test/support/rows.ts';
 import { type Connections, createPool } from '../../database/pool.ts';
+import { IssuerUnavailable } from '../issuer.ts';
 import { SCOPES } from '../scopes.ts';
 import { cookiesFor } from './cookies.ts';
 import { createRelyingParty } from './relying-party.ts';
@@ -145,6 +146,8 @@ for (const return_to of [
   '/\\evil.example',
   'evil',
   '/\t/evil.example',
+  '/.//evil.example',
+  '/console/..//evil.example',
 ]) {
   test(`nobody is sent to ${JSON.stringify(return_to)} after signing in`, async () => {
     const response = await fetch(`${service.url}/auth/sign-in?return_to=${encodeURIComponent(return_to)}`, {
@@ -246,6 +249,39 @@ test('the secret of sessions is rotated without signing anybody out; with the ol
   };
   assert.equal(await rotated(['a new secret', ...SECRETS]), 200);
   assert.equal(await rotated(['a new secret']), 401);
+});
+
+test('a session that ends while its token is renewed leaves no token that is good, and lets nobody in', async () => {
+  const revoked: string[] = [];
+  const session = {
+    access_token: 'old-access',
+    refresh_token: 'old-refresh',
+    access_expires_at: new Date(0),
+    sub: 'agent',
+    name: undefined,
+    signed_in_at: new Date(),
+  };
+  let name = '';
+  const sessions = createSessions({
+    pool,
+    party: {
+      async refresh() {
+        await assert.rejects(sessions.end(name), IssuerUnavailable);
+        return { access_token: 'new-access', refresh_token: 'new-refresh', access_expires_at: undefined };
+      },
+      async revoke(token) {
+        revoked.push(token);
+        // What the issuer does not do for one token is no reason not to ask for the next.
+        if (token === 'old-refresh') throw new IssuerUnavailable('The issuer did not answer');
+      },
+    },
+    seal: createSeal(SECRETS, 'session'),
+    lifetime_s: 600,
+    idle_s: IDLE_s,
+  });
+  name = await sessions.begin(session);
+  assert.equal(await sessions.find(name), undefined);
+  assert.deepEqual(revoked.sort(), ['new-access', 'new-refresh', 'old-access', 'old-refresh']);
 });
 
 test('a token in the header goes before the session’s', async () => {
