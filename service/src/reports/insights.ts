@@ -1,5 +1,4 @@
 import { writeConditions } from '../database/conditions.ts';
-import { statementName } from '../database/page.ts';
 import type { Queryable } from '../database/pool.ts';
 import { filterConditions, type RefundFilters } from '../refunds/filters.ts';
 import { REASON_CODE, WITH_REASON } from './summary.ts';
@@ -53,7 +52,7 @@ async function addUp(db: Queryable, brandId: string, period: Period): Promise<Ce
     FROM cells
     GROUP BY GROUPING SETS ((), (start), (status), (reason_code), (owed))
     ORDER BY kind, value`;
-  const { rows } = await db.query<Cell>({ name: statementName('reports.insights', text), text, values });
+  const { rows } = await db.query<Cell>({ text, values });
   return rows;
 }
 
@@ -66,7 +65,6 @@ interface Interval {
 /** The days or weeks of the period, also those without a refund, as the filters that list theirs. */
 async function intervalsOf(db: Queryable, period: Period): Promise<Interval[]> {
   const { rows } = await db.query<Interval>({
-    name: 'reports.intervals',
     text: `SELECT to_char(start, 'YYYY-MM-DD') AS date, greatest(start AT TIME ZONE $2, $3) AS created_at_gte,
                   least((start + ('1 ' || $1)::interval) AT TIME ZONE $2, $4) AS created_at_lt
            FROM generate_series(date_trunc($1, $3::timestamptz AT TIME ZONE $2),
@@ -110,7 +108,7 @@ async function timeSettling(db: Queryable, brandId: string, period: Period): Pro
            (SELECT array_agg(coalesce(classes.count, 0)::float8 ORDER BY number)
             FROM generate_series(0, cardinality($1::float8[])) AS number LEFT JOIN classes ON class = number) AS counts
     FROM percentiles`;
-  const { rows } = await db.query<Settled>({ name: statementName('reports.settled', text), text, values });
+  const { rows } = await db.query<Settled>({ text, values });
   return rows[0] ?? { count: 0, median_s: null, p90_s: null, counts: SETTLED_WITHIN_s.map(() => 0) };
 }
 
@@ -119,7 +117,7 @@ async function failingLate(db: Queryable, brandId: string, period: Period): Prom
   const filters = { ...filtersOf(period), failed_late: true };
   const { where, values } = writeConditions(filterConditions(brandId, filters));
   const text = `SELECT count(*) AS count, coalesce(sum(amount_cents), 0)::bigint AS amount_cents FROM refunds WHERE ${where}`;
-  const { rows } = await db.query<Figure>({ name: statementName('reports.late', text), text, values });
+  const { rows } = await db.query<Figure>({ text, values });
   return rows[0] ?? { count: 0, amount_cents: 0 };
 }
 
@@ -133,7 +131,6 @@ interface Payments {
 /** The payments of the period that took money, and those of them of which something went back, whenever that was (payments_by_time). */
 async function paymentsOf(db: Queryable, brandId: string, period: Period): Promise<Payments> {
   const { rows } = await db.query<Payments>({
-    name: 'reports.payments',
     text: `SELECT count(*) AS count, coalesce(sum(captured_cents), 0)::bigint AS captured_cents,
                   count(*) FILTER (WHERE refunded_cents > 0) AS refunded_count,
                   coalesce(sum(refunded_cents), 0)::bigint AS refunded_cents
@@ -147,7 +144,10 @@ async function paymentsOf(db: Queryable, brandId: string, period: Period): Promi
 const share = (part: number, whole: number) =>
   whole === 0 ? null : Math.round((part / whole) * 10_000) / 10_000;
 
-/** What there is to see of the refunds of a period. To be read from one snapshot. */
+/**
+ * What there is to see of the refunds of a period. To be read from one snapshot. None of these statements has a name: one that is kept
+ * is planned for no period in particular, which is right for none.
+ */
 export async function readInsights(db: Queryable, brandId: string, period: Period) {
   const [cells, intervals, settled, failed_late, payments] = await Promise.all([
     addUp(db, brandId, period),

@@ -4,6 +4,8 @@ import { startTestApp, type TestApp } from '../../../test/support/app.ts';
 import { readDeclared } from '../../../test/support/declared.ts';
 import { makePayment } from '../../../test/support/make.ts';
 import { addMany, BUSY } from '../../../test/support/many.ts';
+import { addRefunds } from '../../../test/support/rows.ts';
+import { exportRefunds } from './export.ts';
 import type { Summary } from './summary.ts';
 
 const SUMMARY = '/v1/admin/refunds/summary';
@@ -153,6 +155,37 @@ test('the export has every refund of the brand that the list has, in its order, 
   }
   assert.equal((await exported({})).length, REFUNDS);
   assert.equal((await exported({}, { 'x-brand-id': 'acme' })).length, 3);
+});
+
+test('an export is of one moment: what is written while it is read is not in it', async () => {
+  const brand_id = 'moments';
+  await addRefunds(service.pool, { brand_id, customer_id: 'somebody', count: 1_200 });
+  const parts = exportRefunds(service.pool.ofBrand(brand_id), brand_id, {}, 'ndjson');
+  let text = (await parts.next()).value ?? '';
+  // It is the oldest, which would come last.
+  await makePayment(service.pool, { brand_id, refunds: [{ created_at: new Date('2020-01-01Z') }] });
+  for await (const part of parts) text += part;
+  assert.equal(text.split('\n').length - 1, 1_200);
+  const after = await exported({}, { 'x-brand-id': brand_id });
+  assert.deepEqual([after.length, after.at(-1)?.created_at], [1_201, '2020-01-01T00:00:00.000Z']);
+});
+
+test('more reports at once than can wait are refused for a few seconds, and the others are answered', async () => {
+  const client = await service.pool.connect();
+  await client.query('BEGIN');
+  await client.query('LOCK TABLE refunds IN ACCESS EXCLUSIVE MODE');
+  const answers = Array.from({ length: 23 }, async () => {
+    const response = await service.get(SUMMARY);
+    await readDeclared(SUMMARY, response);
+    return response;
+  });
+  // Those that are let in wait for the lock.
+  const refused = await Promise.race(answers);
+  await client.query('ROLLBACK');
+  client.release();
+  assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '5']);
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  assert.deepEqual(statuses.sort(), [...Array(22).fill(200), 503]);
 });
 
 test('the file is CSV with a header line and a name, or NDJSON, and has nothing that a person wrote', async () => {
