@@ -11,7 +11,7 @@ export interface Mutation {
   tests: readonly string[];
 }
 
-const CORE = ['refunds/issue.test', 'refunds/settle.test', 'refunds/unlucky.test'];
+const CORE = ['refunds/issue.slow.test', 'refunds/settle.test', 'refunds/unlucky.test'];
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -76,14 +76,14 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'stripe/translate.ts',
     find: "refund_id: metadataValue(refund.metadata, 'refund_id'),",
     replace: 'refund_id: null,',
-    tests: ['refunds/recover.test', 'refunds/issue.test', 'refunds/unlucky.test'],
+    tests: ['refunds/recover.test', 'refunds/issue.slow.test', 'refunds/unlucky.test'],
   },
   {
     name: 'the duplicate-event guard',
     file: 'database/migrations/0002_inbox.sql',
     find: 'stripe_event_id   text NOT NULL UNIQUE',
     replace: 'stripe_event_id   text NOT NULL',
-    tests: ['stripe/inbox.test', 'stripe/webhook.test'],
+    tests: ['stripe/inbox.slow.test', 'stripe/webhook.test'],
   },
   {
     name: 'nobody approves what they asked for (in the code)',
@@ -104,21 +104,21 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'refunds/issue.ts',
     find: 'const REPEAT_WITHIN_s = 300;',
     replace: 'const REPEAT_WITHIN_s = 0;',
-    tests: ['refunds/issue.test'],
+    tests: ['refunds/issue.slow.test'],
   },
   {
     name: 'the look at disputes',
     file: 'refunds/issue.ts',
     find: 'findBlockingDispute(tx, command),',
     replace: 'Promise.resolve(undefined),',
-    tests: ['refunds/issue.test'],
+    tests: ['refunds/issue.slow.test'],
   },
   {
     name: 'the release of what a refused refund held',
     file: 'refunds/refund.ts',
     find: '  failed: null,\n  canceled: null,\n};',
     replace: "  failed: 'reserved',\n  canceled: null,\n};",
-    tests: ['refunds/settle.test', 'refunds/issue.test'],
+    tests: ['refunds/settle.test', 'refunds/issue.slow.test'],
   },
   {
     name: 'what is owed after a late failure',
@@ -145,9 +145,16 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the limit of refused tokens, before the issuer is asked',
     file: 'access/guard.ts',
-    find: '() => failures.refuseBeyond(request.ip)',
-    replace: '() => {}',
+    find: 'tokens.lookUp(bearerToken(request.raw), () => failures.refuseBeyond(request.ip))',
+    replace: 'tokens.lookUp(bearerToken(request.raw))',
     tests: ['access/failures.test'],
+  },
+  {
+    name: 'the limit of guessed sessions, before the database is asked',
+    file: 'access/guard.ts',
+    find: 'sessions.find(name, () => failures.refuseBeyond(request.ip))',
+    replace: 'sessions.find(name)',
+    tests: ['access/sessions/sign-in.test'],
   },
   {
     name: 'that a token known to be good is not refused with the guesses',
@@ -161,7 +168,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'http/connections.ts',
     find: 'doubted.set(request.socket, doubt);',
     replace: '',
-    tests: ['http/connections.test'],
+    tests: ['http/connections.slow.test'],
   },
   {
     name: 'that instances that tell of the same keys write them in one order',
@@ -175,7 +182,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'http/limits.ts',
     find: 'const left = Math.min(ofClient.left, ofAddress.left);',
     replace: 'const left = ofClient.left;',
-    tests: ['http/limits.test'],
+    tests: ['http/limits.slow.test'],
   },
   {
     name: 'that whoever seals the audit log waits for those who write to it',

@@ -148,11 +148,8 @@ async function authenticateSession(
   failures: Failures,
   { sessions, origin }: BrowserAccess,
 ): Promise<Authenticated> {
-  // The browser sends the cookie along whoever asks it to, and says who asked (OWASP, Cross-Site Request Forgery Prevention).
-  if (!CHANGES_NOTHING.includes(request.method) && request.headers.origin !== origin) {
-    throw new ServiceError('forbidden', { message: 'This was sent from a page of another site.' });
-  }
-  const session = await sessions.find(name);
+  if (!CHANGES_NOTHING.includes(request.method)) refuseOtherSites(request, origin);
+  const session = await sessions.find(name, () => failures.refuseBeyond(request.ip));
   const facts = session === undefined ? undefined : await tokens.lookUp(session.access_token);
   if (facts === undefined) {
     failures.refuseBeyond(request.ip);
@@ -163,6 +160,12 @@ async function authenticateSession(
     });
   }
   return { facts, session };
+}
+
+/** The browser sends the cookie along whoever asks it to, and says who asked (OWASP, Cross-Site Request Forgery Prevention). */
+export function refuseOtherSites({ headers }: FastifyRequest, origin: string): void {
+  if (headers.origin === origin) return;
+  throw new ServiceError('forbidden', { message: 'This was sent from a page of another site.' });
 }
 
 /** Nobody can say who is calling: never a reason to let anybody in. */

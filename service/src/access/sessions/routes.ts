@@ -4,7 +4,7 @@ import { ServiceError } from '../../errors.ts';
 import { readQueryStrictly } from '../../http/query.ts';
 import type { RoomRoutes } from '../../http/room.ts';
 import type { Failures } from '../failures.ts';
-import { issuerUnavailable, principalOf } from '../guard.ts';
+import { issuerUnavailable, principalOf, refuseOtherSites } from '../guard.ts';
 import { IssuerUnavailable } from '../issuer.ts';
 import type { Cookies } from './cookies.ts';
 import { type Attempt, type RelyingParty, SignInRefused } from './relying-party.ts';
@@ -35,6 +35,16 @@ export function signInRoutes({
   failures,
 }: SignInDeps & { failures: Failures }): RoomRoutes {
   const hidden = { hide: true, security: [] };
+  const { origin } = new URL(public_url);
+  /** A session has ended here, whether or not the issuer hears of it. False: there was none. */
+  const end = (request: FastifyRequest, name: string): Promise<boolean> =>
+    sessions
+      .end(name, () => failures.refuseBeyond(request.ip))
+      .catch((error: unknown) => {
+        if (error instanceof ServiceError) throw error;
+        request.log.warn('a token could not be revoked');
+        return true;
+      });
   return async (app) => {
     app.get(
       '/auth/sign-in',
@@ -104,11 +114,10 @@ export function signInRoutes({
     });
 
     app.post('/auth/sign-out', { schema: hidden }, async (request, reply) => {
+      refuseOtherSites(request, origin);
       const name = request.cookies[cookies.session];
       reply.clearCookie(cookies.session, cookies.options);
-      // The session here has ended then, whether or not the issuer hears of it.
-      if (name !== undefined)
-        await sessions.end(name).catch(() => request.log.warn('a token could not be revoked'));
+      if (name !== undefined && !(await end(request, name))) failures.add(request.ip);
       const location = await party.endSessionAddress(`${public_url}/`).catch(() => undefined);
       return { location: location ?? '/' };
     });

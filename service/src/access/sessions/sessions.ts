@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { Pool } from '../../database/pool.ts';
 import { IssuerUnavailable } from '../issuer.ts';
 import * as queries from './queries.ts';
@@ -30,10 +31,15 @@ export interface LiveSession {
 export interface Sessions {
   /** Returns the session's name, for the browser's cookie. */
   begin(signedIn: SignedIn): Promise<string>;
-  /** The session of that name; undefined where there is none or it is over. @throws IssuerUnavailable where its token cannot be renewed */
-  find(name: string): Promise<LiveSession | undefined>;
-  /** Ends it here, and makes its tokens useless at the issuer. */
-  end(name: string): Promise<void>;
+  /**
+   * The session of that name; undefined where there is none or it is over.
+   *
+   * @param ifUnknown called before anything else where there was none when it was last looked for; may throw
+   * @throws IssuerUnavailable where its token cannot be renewed
+   */
+  find(name: string, ifUnknown?: () => void): Promise<LiveSession | undefined>;
+  /** Ends it here, and makes its tokens useless at the issuer. False: there was none. */
+  end(name: string, ifUnknown?: () => void): Promise<boolean>;
 }
 
 /** That somebody is there is written down once in so long. */
@@ -42,6 +48,9 @@ const TOUCH_EVERY_ms = 30_000;
 const RENEW_BEFORE_ms = 60_000;
 const REFRESH_HOLD_s = 10;
 const POLL_ms = 50;
+/** What `begin` makes: nothing else is looked for. */
+const NAME = /^[\w-]{43}$/;
+const KNOWN_MAX = 10_000;
 
 export function createSessions({ pool, party, seal, lifetime_s, idle_s }: SessionsDeps): Sessions {
   const sealTokens = async ({ access_token, refresh_token, access_expires_at }: Grant) => ({
@@ -100,6 +109,15 @@ export function createSessions({ pool, party, seal, lifetime_s, idle_s }: Sessio
     }
   };
 
+  // Those that were there when last looked for, so that guesses can be refused before the database is asked about them.
+  const known = new LRUCache<string, true>({ max: KNOWN_MAX, ttl: lifetime_s * 1_000 });
+  /** The hash of a name that may be one. */
+  const look = (name: string, ifUnknown?: () => void): Buffer | undefined => {
+    const hash = hashOf(name);
+    if (!known.has(hash.toString('base64url'))) ifUnknown?.();
+    return NAME.test(name) ? hash : undefined;
+  };
+
   return {
     async begin(signedIn) {
       const name = randomBytes(32).toString('base64url');
@@ -111,12 +129,18 @@ export function createSessions({ pool, party, seal, lifetime_s, idle_s }: Sessio
         ...(await sealTokens(signedIn)),
       };
       await queries.insert(pool, session, lifetime_s);
+      known.set(session.session_hash.toString('base64url'), true);
       return name;
     },
-    async find(name) {
-      const hash = hashOf(name);
+    async find(name, ifUnknown) {
+      const hash = look(name, ifUnknown);
+      if (hash === undefined) return undefined;
       let session = await queries.find(pool, hash, idle_s);
-      if (session === undefined) return undefined;
+      if (session === undefined) {
+        known.delete(hash.toString('base64url'));
+        return undefined;
+      }
+      known.set(hash.toString('base64url'), true);
       if (Date.now() - session.last_seen_at.getTime() > TOUCH_EVERY_ms) await queries.touch(pool, hash);
       if (lastsFor_ms(session) < RENEW_BEFORE_ms) session = await renew(session);
       if (session === undefined) return undefined;
@@ -126,10 +150,14 @@ export function createSessions({ pool, party, seal, lifetime_s, idle_s }: Sessio
       const { actor_id, name: called, signed_in_at, expires_at } = session;
       return { access_token, actor_id, name: called, signed_in_at, expires_at };
     },
-    async end(name) {
-      const session = await queries.remove(pool, hashOf(name));
-      if (session === undefined) return;
+    async end(name, ifUnknown) {
+      const hash = look(name, ifUnknown);
+      if (hash === undefined) return false;
+      known.delete(hash.toString('base64url'));
+      const session = await queries.remove(pool, hash);
+      if (session === undefined) return false;
       await revoke([await open(session.refresh_token), await open(session.access_token)]);
+      return true;
     },
   };
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { API_AUDIENCE } from '../../../../local/issuer/scopes.ts';
 import { startIssuer } from '../../../../local/issuer/start.ts';
 import { startTestApp, type TestApp } from '../../../../test/support/app.ts';
 import { Browser, signInWith } from '../../../../test/support/browser.ts';
 import { createTestDatabase } from '../../../../test/support/database.ts';
+import { UNLIMITED } from '../../../../test/support/limits.ts';
 import { addRefunds } from '../../../../test/support/rows.ts';
 import { type Connections, createPool } from '../../database/pool.ts';
 import { IssuerUnavailable } from '../issuer.ts';
@@ -188,6 +190,64 @@ test('signing out ends the session here and its tokens at the issuer, and says w
     body: new URLSearchParams({ token }),
   });
   assert.deepEqual(await facts.json(), { active: false });
+});
+
+test('nobody is signed out by a page of another site', async () => {
+  const { here } = await signIn('agent');
+  const response = await here.post('/auth/sign-out', undefined, { origin: 'https://evil.example' });
+  assert.equal(response.status, 403);
+  assert.equal((await here.go(LIST)).status, 200);
+});
+
+test('guesses of sessions are cut off by address before the database is asked, and whoever works there goes on', async () => {
+  const asked: unknown[] = [];
+  const watched = new Proxy(pool, {
+    get(target, name, receiver) {
+      if (name !== 'query') return Reflect.get(target, name, receiver);
+      return (...query: [never]) => {
+        asked.push(query[0]);
+        return target.query(...query);
+      };
+    },
+  });
+  const connected = signInTo(service.issuer, 'http://127.0.0.1');
+  const sessions = createSessions({
+    pool: watched,
+    party: connected.party,
+    seal: createSeal(SECRETS, 'session'),
+    lifetime_s: 43_200,
+    idle_s: IDLE_s,
+  });
+  await using guessed = await startTestApp({
+    beside: { databaseUrl: service.databaseUrl, issuer: service.issuer },
+    signIn: { ...connected, sessions },
+    limits: { ...UNLIMITED, failures_per_minute: 3 },
+  });
+  const { here } = await signIn('agent', { here: new Browser(guessed.url) });
+  const guess = async (path: string, init: RequestInit = {}) => {
+    const name = randomBytes(32).toString('base64url');
+    const headers = { ...Object(init.headers), cookie: `${SESSION}=${name}` };
+    return (await fetch(`${guessed.url}${path}`, { ...init, headers })).status;
+  };
+  const signOut = { method: 'POST', headers: { origin: 'http://127.0.0.1' } };
+  assert.deepEqual(
+    [await guess(LIST), await guess('/auth/session'), await guess('/auth/sign-out', signOut)],
+    [401, 401, 200],
+  );
+  const before = asked.length;
+  assert.deepEqual(
+    [await guess(LIST), await guess('/auth/session'), await guess('/auth/sign-out', signOut)],
+    [429, 429, 429],
+  );
+  assert.equal(asked.length, before);
+  assert.equal((await here.go(LIST)).status, 200);
+});
+
+test('what is no name of a session is not looked for', async () => {
+  const response = await fetch(`${service.url}${LIST}`, {
+    headers: { cookie: `${SESSION}=${'x'.repeat(4_000)}` },
+  });
+  assert.equal(response.status, 401);
 });
 
 test('a session that was left alone for too long is over, and so is one that is too old', async () => {
