@@ -51,7 +51,11 @@ interface Visit {
 
 const WEBHOOK_SECRET = 'whsec_the_desk';
 
-export async function openDesk(settings: Record<string, string> = {}): Promise<Desk> {
+/** @param check what has to hold when it closes */
+export async function openDesk(
+  settings: Record<string, string> = {},
+  check: (pool: Pool) => Promise<void> = assertBooksBalance,
+): Promise<Desk> {
   await using stack = new AsyncDisposableStack();
   await buildConsole();
   const database = stack.use(await createTestDatabase());
@@ -85,7 +89,7 @@ export async function openDesk(settings: Record<string, string> = {}): Promise<D
   });
   const pool = createPool({ connectionString: database.url, max: 2 });
   stack.defer(async () => {
-    await assertBooksBalance(pool);
+    await check(pool);
     await pool.end();
   });
   const browser = await launchChromium();

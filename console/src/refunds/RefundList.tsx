@@ -2,6 +2,7 @@ import { Button, Checkbox, Group, Loader, Paper, Popover, Stack, Table, Text } f
 import { useLocalStorage, useMediaQuery } from '@mantine/hooks';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { memo, useMemo } from 'react';
 import { Money } from '../money/Money.tsx';
 import { formatMoney } from '../money/money.ts';
 import { Empty } from '../shell/Empty.tsx';
@@ -10,7 +11,7 @@ import { Page } from '../shell/Page.tsx';
 import { PHONE } from '../shell/phone.ts';
 import { t } from '../texts/texts.ts';
 import { Moment } from '../time/Moment.tsx';
-import { COLUMNS, type ColumnName, DEFAULT_COLUMNS } from './columns.tsx';
+import { COLUMNS, type Column, type ColumnName, DEFAULT_COLUMNS } from './columns.tsx';
 import type { RefundFilters } from './filters.ts';
 import {
   exportAddress,
@@ -162,7 +163,7 @@ function RefundCards({ refunds }: RefundRowsProps) {
 
 /** Refunds as a table, one line each. */
 function RefundTable({ refunds, shown }: RefundRowsProps) {
-  const columns = COLUMNS.filter(({ name }) => shown.includes(name));
+  const columns = useMemo(() => COLUMNS.filter(({ name }) => shown.includes(name)), [shown]);
   return (
     <Paper withBorder radius="md" className="table">
       <Table.ScrollContainer minWidth={600} tabIndex={0} role="region" aria-label={t.refunds.title}>
@@ -178,13 +179,7 @@ function RefundTable({ refunds, shown }: RefundRowsProps) {
           </Table.Thead>
           <Table.Tbody>
             {refunds.map((refund) => (
-              <Table.Tr key={refund.refund_id}>
-                {columns.map(({ name, numeric, cell: Cell }) => (
-                  <Table.Td key={name} ta={numeric === true ? 'right' : 'left'}>
-                    <Cell refund={refund} />
-                  </Table.Td>
-                ))}
-              </Table.Tr>
+              <RefundRow key={refund.refund_id} refund={refund} columns={columns} />
             ))}
           </Table.Tbody>
         </Table>
@@ -192,6 +187,17 @@ function RefundTable({ refunds, shown }: RefundRowsProps) {
     </Paper>
   );
 }
+
+/** Drawn once, however many rows come after it. */
+const RefundRow = memo(({ refund, columns }: { refund: ListedRefund; columns: readonly Column[] }) => (
+  <Table.Tr>
+    {columns.map(({ name, numeric, cell: Cell }) => (
+      <Table.Td key={name} ta={numeric === true ? 'right' : 'left'}>
+        <Cell refund={refund} />
+      </Table.Td>
+    ))}
+  </Table.Tr>
+));
 
 function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
   if (!filtered) return <Empty title={t.refunds.empty} text={t.refunds.empty_text} />;

@@ -10,7 +10,7 @@ import { StatusBadge } from './StatusBadge.tsx';
 
 export type ColumnName = keyof typeof t.columns;
 
-interface Column {
+export interface Column {
   name: ColumnName;
   label: string;
   numeric?: true;
