@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { measureConsole } from './console.ts';
 import { measureHot } from './hot.ts';
 import { measureIssuing } from './issuing.ts';
 import { measureRecovery } from './recovery.ts';
-import { hotTable, issuingTable, recoveryTable, webhooksTable } from './tables.ts';
+import { consoleTable, hotTable, issuingTable, recoveryTable, webhooksTable } from './tables.ts';
 import { measureWebhooks } from './webhooks.ts';
 
-const HELP = `npm run bench [-- issuing | hot | recovery | webhooks …] [-- options]
+const HELP = `npm run bench [-- issuing | hot | recovery | webhooks | console …] [-- options]
 
 Measures the service as a user would run it, with a durable PostgreSQL, the Stripe stand-in and the callers on this machine.
 Without a name: everything, which takes about twenty minutes.
@@ -16,6 +17,7 @@ Without a name: everything, which takes about twenty minutes.
   --seconds <n>   how long each load of issuing and hot is measured (15)
   --unknown <n>   unknown outcomes to recover (1000)
   --events <n>    how long the queue of webhooks is (100000)
+  --refunds <n>   how many refunds there are for the console (100000)
   --help          this text
 `;
 
@@ -23,6 +25,7 @@ interface Sizes {
   measured_s: number;
   unknown: number;
   events: number;
+  refunds: number;
 }
 
 const onProgress = (sentence: string) => {
@@ -47,6 +50,10 @@ const MEASUREMENTS = {
   async webhooks({ events }: Sizes) {
     const figures = await measureWebhooks({ events, onProgress });
     return { figures, text: webhooksTable(figures) };
+  },
+  async console({ refunds }: Sizes) {
+    const figures = await measureConsole({ refunds, times: 10, onProgress });
+    return { figures, text: consoleTable(figures) };
   },
 };
 type Name = keyof typeof MEASUREMENTS;
@@ -81,6 +88,7 @@ function readArguments(): { names: Name[]; sizes: Sizes; json: boolean } {
         seconds: { type: 'string', default: '15' },
         unknown: { type: 'string', default: '1000' },
         events: { type: 'string', default: '100000' },
+        refunds: { type: 'string', default: '100000' },
       },
     });
     if (values.help) {
@@ -96,6 +104,7 @@ function readArguments(): { names: Name[]; sizes: Sizes; json: boolean } {
       measured_s: whole('seconds', values.seconds, 1),
       unknown: whole('unknown', values.unknown, 1),
       events: whole('events', values.events, 100),
+      refunds: whole('refunds', values.refunds, 1_000),
     };
     return { names: names.length === 0 ? NAMES : names, sizes, json: values.json };
   } catch (error) {

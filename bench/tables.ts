@@ -1,3 +1,4 @@
+import type { ConsoleFigures } from './console.ts';
 import type { HotFigures } from './hot.ts';
 import type { IssuingFigures, IssuingRun } from './issuing.ts';
 import type { RecoveryFigures } from './recovery.ts';
@@ -96,4 +97,24 @@ export function webhooksTable(figures: WebhookFigures): string {
       ['processed while accepting', figures.both.processed_per_s],
     ],
   );
+}
+
+export function consoleTable({
+  refunds,
+  opened,
+  opened_again,
+  filtered,
+  more,
+  found,
+  layout_shift,
+}: ConsoleFigures): string {
+  const rows = { opened, 'opened again': opened_again, filtered, 'more rows': more, 'found by an id': found };
+  return [
+    table(
+      [`the console, of ${refunds.toLocaleString('en-US')} refunds`, 'p50 ms', 'longest ms'],
+      Object.entries(rows).map(([name, { p50_ms, max_ms }]) => [name, p50_ms, max_ms]),
+    ),
+    '',
+    `Layout shift while the list opens: ${layout_shift.toFixed(3)}`,
+  ].join('\n');
 }

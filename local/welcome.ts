@@ -28,6 +28,7 @@ export async function printWelcome(world: Welcome): Promise<void> {
   process.stdout.write(`
   In the books: ${count(summary.payments)} payments, ${count(summary.refunds)} refunds, ${count(summary.disputes)} disputes${world.live ? ', and more every few seconds' : ''}.
 
+  Console     ${serviceUrl}/console
   API         ${list}
   Reference   ${serviceUrl}/reference
   Health      ${serviceUrl}/readyz

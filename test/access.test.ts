@@ -12,6 +12,7 @@ import {
   type BrandWorld,
   digestBooks,
   namesOf,
+  receiveEvent,
   startTwoBrands,
   type TwoBrands,
 } from './support/two-brands.ts';
@@ -47,15 +48,37 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
   }),
   getPayment: ({ paid }) => ({ path: `/v1/payments/${paid.payment_id}` }),
   listPayments: () => ({}),
+  getPaymentDetail: ({ paid }) => ({ path: `/v1/admin/payments/${paid.payment_id}` }),
   listDisputes: ({ brand_id }) => ({ path: `/v1/admin/disputes?brand_id=${brand_id}` }),
   getDispute: ({ dispute }) => ({ path: `/v1/admin/disputes/${dispute.dispute_id}` }),
+  summarizeRefunds: () => ({}),
+  analyzeRefunds: () => ({ path: '/v1/admin/refunds/insights?currency=usd' }),
+  exportRefunds: () => ({}),
+  getCustomer: ({ customer_id }) => ({ path: `/v1/admin/customers/${customer_id}` }),
+  search: ({ refund_id }) => ({ path: `/v1/admin/search?q=${refund_id}` }),
   listAudit: () => ({}),
   exportAudit: () => ({}),
+  listStripeEvents: () => ({}),
+  listReconcileRuns: () => ({}),
+  startReconcileRun: async () => {
+    // One at a time: as if a worker had done with the one before.
+    await world.pool.query(`SELECT graphile_worker.remove_job('reconcile')`);
+    return { body: { from: '2026-01-01T00:00:00Z' } };
+  },
+  listReconcileDifferences: () => ({}),
+  closeReconcileDifference: async ({ differing }) => ({
+    path: `/v1/admin/reconcile-differences/${await differing()}/close`,
+    body: { note: 'It was settled.' },
+  }),
+  getOperations: () => ({}),
   replayStripeEvent: ({ event }) => ({ body: { event_id: event.stripe_event_id } }),
 };
 
 /** Scopes that open to a customer what is theirs; a service, which is no customer, finds nothing. */
 const CUSTOMERS_ONLY = 'read:payments';
+
+/** Operations that tell of all brands, and are for those who are bound to none. */
+const OF_ALL_BRANDS = ['listReconcileRuns', 'startReconcileRun', 'getOperations'];
 
 /** Who is asking for nothing that is anybody's. */
 const OPEN = ['getMetrics', 'getHealth', 'getReadiness', 'receiveStripeEvent'];
@@ -262,11 +285,20 @@ const LOOKED_FOR: Record<string, (brand: BrandWorld) => string> = {
   stripe_refund_id: ({ stripe_refund_id }) => stripe_refund_id,
   stripe_payment_intent_id: ({ paid }) => paid.payment_intent_id,
   entity_id: ({ refund_id }) => refund_id,
+  object_id: ({ paid }) => paid.charge_id,
+  q: ({ refund_id }) => refund_id,
+};
+/** What an operation's address has to have, or has so that it says nothing where there is nothing. */
+const OWN_QUERY: Record<string, (brand_id: string) => string> = {
+  listDisputes: (brand_id) => `brand_id=${brand_id}&`,
+  analyzeRefunds: () => 'currency=usd&',
+  exportRefunds: () => 'format=ndjson&',
 };
 /** Parameters whose values are nobody's. */
 const NOBODYS = [
-  'status reason amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention limit',
+  'status reason reason_code currency refunded failed_late time_zone format amount_cents_gte amount_cents_lte created_at_gte created_at_lt needs_attention unknown limit',
   'order_id actor_id event_type entity_type request_id occurred_at_gte occurred_at_lt',
+  'received_at_gte received_at_lt open run_id',
 ]
   .join(' ')
   .split(' ');
@@ -285,6 +317,7 @@ for (const [mine, theirs] of [
     const calls = await addMore();
     const cursors = new Map<string, string>();
     for (const operation of guarded()) {
+      if (OF_ALL_BRANDS.includes(operation.id)) continue;
       if (operation.parameters.some(({ name }) => name === 'cursor'))
         cursors.set(operation.id, await cursorOf(operation, foreign));
     }
@@ -303,6 +336,10 @@ for (const [mine, theirs] of [
       // By naming another brand than the token's.
       const named = await ask(operation, call, { ...bearer(token), 'x-brand-id': foreign.brand_id });
       assert.equal(named.status, 403, `${operation.id} with X-Brand-Id`);
+      if (OF_ALL_BRANDS.includes(operation.id)) {
+        assert.equal((await ask(operation, call)).status, 403, operation.id);
+        continue;
+      }
 
       // By the ids of what it is about.
       if (NAMES_IT(operation)) {
@@ -311,7 +348,7 @@ for (const [mine, theirs] of [
       }
 
       // By what a list is narrowed to, and by where it goes on.
-      const own = operation.id === 'listDisputes' ? `brand_id=${brand_id}&` : '';
+      const own = OWN_QUERY[operation.id]?.(brand_id) ?? '';
       for (const { name, in: place } of operation.parameters) {
         if (place !== 'query' || NOBODYS.includes(name)) continue;
         const path = (value: string) => `${operation.path}?${own}${name}=${encodeURIComponent(value)}`;
@@ -365,6 +402,8 @@ const withoutReads = (text: string) =>
 /** So that each list of the brand has a second page. */
 async function makeSecondOfEach(brand: BrandWorld): Promise<void> {
   await brand.awaiting();
+  await brand.differing();
+  await receiveEvent(world.url, brand.paid.charge_id, `evt_more_of_${brand.brand_id}`);
   await makePayment(world.pool, {
     brand_id: brand.brand_id,
     customer_id: brand.customer_id,

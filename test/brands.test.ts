@@ -4,17 +4,26 @@ import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { SCOPES } from '../service/src/access/scopes.ts';
 import { type Caller, type IssuingWorld, type Reply, startIssuing } from './support/issuing.ts';
-import { makePayment } from './support/make.ts';
+import { makeDifference, makePayment } from './support/make.ts';
 import { type Operation, operationsOf } from './support/operations.ts';
 
 const EVERYTHING = Object.keys(SCOPES).join(' ');
-/** Not of a brand: the taxonomy is everybody's, and an event is Stripe's until it has been asked about. */
-const OF_NO_BRAND = ['listRefundReasons', 'replayStripeEvent'];
+/** Not of a brand: the taxonomy is everybody's, an event is Stripe's until it has been asked about, and the service is one. */
+const OF_NO_BRAND = [
+  'listRefundReasons',
+  'replayStripeEvent',
+  'listStripeEvents',
+  'listReconcileRuns',
+  'startReconcileRun',
+  'getOperations',
+];
 
 interface Call {
   path?: Record<string, string>;
   query?: Record<string, string>;
   body?: unknown;
+  /** By what an answer that shows no names tells of something. */
+  tells?: RegExp;
 }
 
 const isOfABrand = ({ id, scopes }: Operation) => scopes.length > 0 && !OF_NO_BRAND.includes(id);
@@ -38,7 +47,11 @@ interface Owned {
   dispute_id: string;
   disputed_id: string;
   stripe_refund_id: string;
+  difference_id: string;
 }
+
+/** One that only this brand has. */
+const currencyOf = (brand_id: string) => (brand_id === 'acme' ? 'eur' : 'gbp');
 
 /** A payment of a brand with refunds that something can be done about, one that has failed, and a dispute. */
 async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller): Promise<Owned> {
@@ -50,6 +63,7 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
   const mirrored = await makePayment(world.pool, {
     brand_id,
     customer_id,
+    currency: currencyOf(brand_id),
     refunds: [{ status: 'failed' }],
     disputes: [{}],
   });
@@ -64,6 +78,7 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
     dispute_id: mirrored.disputeIds[0] ?? '',
     disputed_id: mirrored.payment.payment_id,
     stripe_refund_id: made.stripe_refund_id ?? '',
+    difference_id: await makeDifference(world.pool, { brand_id, entity_id: made.refund_id }),
   };
 }
 
@@ -78,11 +93,20 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
     { query: { charge_id: own.charge_id } },
     { query: { stripe_refund_id: own.stripe_refund_id } },
     { query: { needs_attention: 'true' } },
+    { query: { unknown: 'true' } },
     { query: { status: 'awaiting_approval' } },
   ];
   return {
     listRefunds: lists,
     listRefundsDetailed: lists,
+    summarizeRefunds: [...lists.slice(1, 5), { query: { currency: currencyOf(brand_id) } }].map((call) => ({
+      ...call,
+      tells: /"count"/,
+    })),
+    analyzeRefunds: [{ query: { currency: currencyOf(brand_id) }, tells: /"count":[1-9]/ }],
+    exportRefunds: lists.flatMap(({ query }) =>
+      ['csv', 'ndjson'].map((format) => ({ query: { ...query, format } })),
+    ),
     getRefund: each(),
     issueRefund: [
       { body: { payment_id: own.payment_id, amount_cents: 1 } },
@@ -96,12 +120,17 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
     syncRefund: each(),
     resolveRefund: each({ resolution: 'not_owed', reference: 'a reference' }),
     getPayment: [{ path: { id: own.payment_id } }],
+    getPaymentDetail: [{ path: { payment_id: own.payment_id } }, { path: { payment_id: own.disputed_id } }],
     listPayments: [{}, { query: { customer_id: own.customer_id } }, { query: { charge_id: own.charge_id } }],
     listDisputes: [brand_id, by].flatMap((named) => [
       { query: { brand_id: named } },
       { query: { brand_id: named, payment_id: own.disputed_id } },
     ]),
     getDispute: [{ path: { id: own.dispute_id } }],
+    getCustomer: [{ path: { customer_id: own.customer_id } }],
+    search: Object.values(own).map((q) => ({ query: { q } })),
+    listReconcileDifferences: [{}, { query: { open: 'true' } }, { query: { entity_id: own.refund_id } }],
+    closeReconcileDifference: [{ path: { difference_id: own.difference_id }, body: { note: 'a note' } }],
     listAudit: [{}, { query: { entity_id: own.refund_id } }, { query: { actor_id: 'developer' } }],
     exportAudit: [{}, { query: { entity_id: own.refund_id } }],
   };
@@ -146,6 +175,7 @@ async function findLeaks(world: IssuingWorld): Promise<Record<string, string[]>>
       const { status, text } = answer;
       const expected = call.path !== undefined || call.body !== undefined ? [404] : [200, 403];
       if (!expected.includes(status)) found.push(`${what}: ${status} ${text}`);
+      if (call.tells?.test(text)) found.push(`${what} tells of something: ${text}`);
       for (const name of names) if (text.includes(name)) found.push(`${what} shows ${name}`);
     }
     if (!isDeepStrictEqual(await rowsOf(world, 'acme'), before)) found.push('changes rows of the other');

@@ -5,6 +5,7 @@ import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { buildConsole } from '../local/console.ts';
 import { announceServer } from './support/database.ts';
 import { startTestServer } from './support/server.ts';
 import { watch } from './support/watchdog.ts';
@@ -15,7 +16,13 @@ const USAGE = `node test/run.ts [unit | file …]
   file …      these; part of a path is enough (refunds/list)
 TEST_DATABASE_URL names a PostgreSQL to use instead of the one that comes through npm.`;
 
-const BESIDE = ['service/src/**/*.test.ts', 'local/**/*.test.ts', 'cli/**/*.test.ts'];
+const BESIDE = [
+  'service/src/**/*.test.ts',
+  'local/**/*.test.ts',
+  'cli/**/*.test.ts',
+  'client/**/*.test.ts',
+  'console/**/*.test.ts',
+];
 const ACROSS = ['test/**/*.test.ts'];
 /** No single test takes longer. */
 const TEST_TIMEOUT_ms = 300_000;
@@ -94,6 +101,8 @@ async function main(words: string[]): Promise<number> {
     process.on(name, () => interruption.abort(new Error(name)));
   }
   const started = Date.now();
+  // Once, before several tests would at the same time.
+  await buildConsole();
   const server = await startTestServer(process.env.TEST_DATABASE_URL);
   console.log(`${server.description}, ${files.length} files`);
   let outcome: Outcome;

@@ -43,6 +43,12 @@ export const PEOPLE: readonly Person[] = [
     scopes: ['admin:refunds.read', 'admin:payments.read', 'admin:disputes.read', 'admin:audit.read'],
   },
   {
+    id: 'operator',
+    name: 'Farah Haddad',
+    role: 'Operator: watches over the service, has events replayed, settles differences with Stripe',
+    scopes: ['admin:operations.read', 'admin:operations', 'admin:webhooks'],
+  },
+  {
     id: 'nobody',
     name: 'Eve Nováková',
     role: 'Works here, but may do nothing in payments',

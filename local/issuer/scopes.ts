@@ -12,6 +12,8 @@ export const API_SCOPES = [
   'admin:disputes',
   'admin:disputes.read',
   'admin:webhooks',
+  'admin:operations',
+  'admin:operations.read',
   'admin:audit.read',
   'admin:reports.read',
   'read:payments',

@@ -11,6 +11,7 @@ import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
 import { auditReads } from './audit/reads.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { customerName } from './customers/customers.ts';
+import { customerRoutes } from './customers/routes.ts';
 import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
@@ -18,6 +19,7 @@ import type { Probe } from './health/probes.ts';
 import { serveHealth } from './health/routes.ts';
 import { endConnectionsOnClose } from './http/closing.ts';
 import { type ConnectionLimits, connectionOptions, guardConnections } from './http/connections.ts';
+import { serveConsole } from './http/console.ts';
 import { createCursors } from './http/cursor.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
 import { type Limits, limitRates } from './http/limits.ts';
@@ -27,13 +29,20 @@ import { readQueryStrictly } from './http/query.ts';
 import { serveReference } from './http/reference.ts';
 import { requestIdOf, traceRequests } from './http/requests.ts';
 import { type BrowserOptions, instructBrowsers } from './http/security-headers.ts';
+import { streamAnswers } from './http/streaming.ts';
 import { paymentRoutes } from './payments/routes.ts';
 import { countRates, type SharedCounts } from './rates/rates.ts';
 import { refundCommands } from './refunds/commands.ts';
 import type { ApprovalLimits } from './refunds/limits.ts';
 import type { RefundProvider } from './refunds/provider.ts';
+import { refundableRoutes } from './refunds/refundable-routes.ts';
 import { refundRoutes } from './refunds/routes.ts';
 import type { Turns } from './refunds/turns.ts';
+import { reportRoutes } from './reports/routes.ts';
+import { searchRoutes } from './search/routes.ts';
+import { eventRoutes } from './stripe/event-routes.ts';
+import { operationsRoutes } from './stripe/operations-routes.ts';
+import { reconcileRoutes } from './stripe/reconcile/routes.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
 
@@ -117,17 +126,23 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   serveHealth(app, deps);
   if (deps.api) {
     await serveReference(app);
+    await serveConsole(app);
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
     if (signIn !== undefined) await app.register(signInRoutes({ ...signIn, failures }));
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };
     await app.register(async (rooms) => {
       limitRates(rooms, rates, deps.limits);
       rooms.addHook('preValidation', readQueryStrictly);
+      const streams = streamAnswers(rooms);
       await rooms.register(refundRoutes(room));
       await rooms.register(refundCommands(deps));
+      await rooms.register(refundableRoutes(deps));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
-      await rooms.register(auditRoutes(room));
+      await rooms.register(searchRoutes(room));
+      await rooms.register(customerRoutes(room));
+      await rooms.register(reportRoutes({ ...room, streams }));
+      await rooms.register(auditRoutes({ ...room, streams }));
       await rooms.register(
         inboxRoutes({
           pool: deps.pool,
@@ -136,6 +151,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
           live: deps.webhook.live,
         }),
       );
+      await rooms.register(eventRoutes(room));
+      await rooms.register(reconcileRoutes(room));
+      await rooms.register(operationsRoutes(deps));
     });
   }
   refuseOtherMethods(app, methods);

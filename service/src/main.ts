@@ -103,6 +103,7 @@ async function main(): Promise<void> {
     const worker = await startWorker({
       pool,
       stripe,
+      background,
       log,
       default_brand: config.default_brand,
       connectionString: config.database_url,

@@ -222,6 +222,9 @@ function anyRequest(world: World, operations: Operation[], mayChange: boolean): 
     : anything.filter((one) => one.operation.method === 'post' || one.method !== 'POST');
 }
 
+/** Where whoever is bound to no brand sees more than the default one's. */
+const OPEN_TO_UNBOUND = ['listDisputes', 'listStripeEvents'];
+
 /** What an address may answer before it is known which operation is meant, if any: the rest is declared. */
 const BEFORE_ROUTING = [404, 405, 414, 431, 501];
 
@@ -241,7 +244,8 @@ function holdToPromises(
   if (method !== 'HEAD') assertShape(operation, method.toLowerCase(), answer);
 
   const named = request.headers.find(([name]) => name === 'x-brand-id')?.[1];
-  const brand = tokens[token]?.brand ?? (operation.id === 'listDisputes' ? undefined : (named ?? 'default'));
+  const bound = tokens[token]?.brand ?? named;
+  const brand = bound ?? (OPEN_TO_UNBOUND.includes(operation.id) ? undefined : 'default');
   const theirs = brand === undefined ? undefined : foreign.get(brand);
   if (theirs === undefined) return;
   const asked = wordsOf(`${unescape(request.target)} ${request.body?.toString() ?? ''}`);

@@ -1,8 +1,10 @@
 import { type Pool, withTransaction } from '../../service/src/database/pool.ts';
 import { observeDispute } from '../../service/src/disputes/observe.ts';
+import { newId } from '../../service/src/ids.ts';
 import { observePayment } from '../../service/src/payments/observe.ts';
 import type { PaymentObservation } from '../../service/src/payments/payment.ts';
 import { observeRefund, type RefundObservation } from '../../service/src/refunds/settle.ts';
+import type { ReconcileCounts } from '../../service/src/stripe/reconcile/steps.ts';
 
 let number = 0;
 
@@ -35,6 +37,9 @@ export async function makePayment(pool: Pool, { refunds = [], disputes = [], ...
         stripe_charge_id: charge,
         created_at: now,
         observed_at: now,
+        payment_method_type: 'card',
+        payment_method_brand: 'visa',
+        payment_method_last4: '4242',
         ...given,
       },
       'test',
@@ -96,4 +101,46 @@ export async function makePayment(pool: Pool, { refunds = [], disputes = [], ...
       disputeIds: disputeRows.map((row) => row.dispute_id),
     };
   });
+}
+
+const NO_COUNTS: ReconcileCounts = {
+  charges: 0,
+  invoice_payments: 0,
+  refunds: 0,
+  disputes: 0,
+  asked: 0,
+  imported: 0,
+  updated: 0,
+  unchanged: 0,
+  unmatched: 0,
+  mended: 0,
+};
+
+/** Puts a difference into the books that a run has left for a person, and returns its id. */
+export async function makeDifference(
+  pool: Pool,
+  { brand_id = 'default', entity_id = newId('refund') }: { brand_id?: string; entity_id?: string } = {},
+): Promise<string> {
+  const difference_id = newId('difference');
+  const run_id = newId('reconcile');
+  await pool.query(
+    `WITH run AS (
+       INSERT INTO reconcile_runs (run_id, window_from, window_until, asked_until, step, counts, started_at, updated_at, finished_at)
+       VALUES ($1, now() - interval '1 day', now(), now(), 'unknown_here', $6, clock_timestamp(), now(), now())
+       RETURNING run_id
+     )
+     INSERT INTO reconcile_differences (difference_id, run_id, seen_run_id, brand_id, kind, entity_type, entity_id, stripe_id,
+                                        here, at_stripe, done, found_at)
+     SELECT $2, run_id, run_id, $3, 'not_at_stripe', 'refund', $4, $5, '{"amount_cents": 100}', NULL, 'left', clock_timestamp()
+     FROM run`,
+    [
+      run_id,
+      difference_id,
+      brand_id,
+      entity_id,
+      difference_id.replace('difference_', 're_'),
+      JSON.stringify(NO_COUNTS),
+    ],
+  );
+  return difference_id;
 }

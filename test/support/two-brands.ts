@@ -5,7 +5,7 @@ import { failRefund } from '../../local/stripe/resources/refunds.ts';
 import { READ_EVENTS } from '../../service/src/audit/record.ts';
 import type { Queryable } from '../../service/src/database/pool.ts';
 import { type IssuingWorld, type PaidCharge, startIssuing } from './issuing.ts';
-import { makePayment } from './make.ts';
+import { makeDifference, makePayment } from './make.ts';
 
 /** One brand's things, one of each kind; and more of those that can be used up. */
 export interface BrandWorld {
@@ -22,11 +22,15 @@ export interface BrandWorld {
   dispute: { dispute_id: string; payment_id: string };
   /** Of Stripe's, about this brand's charge. */
   event: { event_id: string; stripe_event_id: string };
+  /** Between the books and Stripe, and stays open. */
+  difference_id: string;
   pay(): Promise<PaidCharge>;
   /** Another refund that awaits approval. */
   awaiting(): Promise<string>;
   /** Another refund that succeeded and then failed, so that its customer is owed. */
   bounced(): Promise<string>;
+  /** Another difference with Stripe that is left for a person. */
+  differing(): Promise<string>;
 }
 
 export interface TwoBrands extends IssuingWorld {
@@ -86,6 +90,7 @@ async function fillBrand(world: IssuingWorld, brand_id: string): Promise<BrandWo
     awaiting_id: '',
     dispute: { dispute_id: String(disputeIds[0]), payment_id: payment.payment_id },
     event: await receiveEvent(world.url, paid.charge_id, `evt_of_${brand_id}`),
+    difference_id: await makeDifference(world.pool, { brand_id, entity_id: refund_id }),
     pay,
     async awaiting() {
       const asked = await issue(LIMIT_cents + 1, agent);
@@ -98,13 +103,14 @@ async function fillBrand(world: IssuingWorld, brand_id: string): Promise<BrandWo
       await service.post(`/v1/admin/refunds/${made.refund_id}/sync`);
       return made.refund_id;
     },
+    differing: () => makeDifference(world.pool, { brand_id, entity_id: refund_id }),
   };
   brand.awaiting_id = await brand.awaiting();
   return brand;
 }
 
 /** Tells the service of a charge, as Stripe does. */
-async function receiveEvent(url: string, chargeId: string, stripe_event_id: string) {
+export async function receiveEvent(url: string, chargeId: string, stripe_event_id: string) {
   const payload = JSON.stringify({
     id: stripe_event_id,
     object: 'event',
@@ -161,6 +167,7 @@ export async function namesOf(db: Queryable, brandId: string): Promise<string[]>
          FROM payments WHERE brand_id = $1
        UNION ALL SELECT unnest(ARRAY[refund_id, stripe_refund_id]) FROM refunds WHERE brand_id = $1
        UNION ALL SELECT unnest(ARRAY[dispute_id, stripe_dispute_id]) FROM disputes WHERE brand_id = $1
+       UNION ALL SELECT difference_id FROM reconcile_differences WHERE brand_id = $1
      ) AS names WHERE name IS NOT NULL`,
     [brandId],
   );

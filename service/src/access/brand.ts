@@ -21,3 +21,11 @@ export function brandOf(
   if (tokenBrand !== undefined && tokenBrand !== asked) throw new ServiceError('forbidden');
   return { brand_id: asked, brand_is_default: false };
 }
+
+/** What is of all brands is for those who are bound to none, and name none. @throws ServiceError */
+export function refuseOneBrand({ brand_is_default }: Pick<Principal, 'brand_is_default'>): void {
+  if (brand_is_default) return;
+  throw new ServiceError('forbidden', {
+    message: 'This is of all brands: it takes a token that is bound to none, and no X-Brand-Id.',
+  });
+}

@@ -48,6 +48,9 @@ export interface BrowserAccess {
 /** Scopes for `schema.security`: any one of these opens the operation. */
 export const anyScope = (...scopes: Scope[]) => scopes.map((scope) => ({ [SCHEME]: [scope] }));
 
+/** Scopes for `schema.security`: only all of these together open the operation. */
+export const allScopes = (...scopes: Scope[]) => [{ [SCHEME]: scopes }];
+
 /**
  * Lets a request through to an operation only with a token that has the scopes which the operation's own OpenAPI `security`
  * declares. An operation that declares none does not start; `security: []` is declared open.

@@ -6,6 +6,9 @@ export const SCOPES = {
   'admin:payments.read': 'See payments and what is left of them.',
   'admin:disputes.read': 'See disputes.',
   'admin:webhooks': 'Have Stripe asked again about an event.',
+  'admin:operations.read':
+    'See what Stripe has told, how the books are held against it, and how the service is doing.',
+  'admin:operations': 'The same, have the books held against Stripe, and say how a difference was settled.',
   'admin:audit.read': 'See and export who did what.',
   'read:payments': 'For customers: see a payment of their own by its id. It opens nothing to a service.',
   'write:refunds': 'Refund a payment by its id; a customer: their own.',

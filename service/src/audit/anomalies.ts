@@ -35,6 +35,15 @@ export async function raiseAnomaly(tx: Queryable, anomaly: Anomaly): Promise<voi
   });
 }
 
+/** How many are open, of all brands (anomalies_open). */
+export async function countOpenAnomalies(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ anomalies: number }>({
+    name: 'anomalies.count_open',
+    text: 'SELECT count(*) AS anomalies FROM anomalies WHERE resolved_at IS NULL',
+  });
+  return rows[0]?.anomalies ?? 0;
+}
+
 /** Closes the open anomalies of some kinds about one object, once the two sides agree again (anomalies_open). */
 export async function resolveAnomalies(
   tx: Queryable,

@@ -1,3 +1,4 @@
+import { type Condition, writeConditions } from '../database/conditions.ts';
 import { type Page, type PageKey, readPage } from '../database/page.ts';
 import type { Queryable } from '../database/pool.ts';
 import type { Actor } from './record.ts';
@@ -31,7 +32,7 @@ const SELECT = `SELECT audit_id, occurred_at, actor_type, actor_id, client_id, b
                        request_id, ip_address, details
                 FROM audit_log`;
 
-const conditions = (brandId: string, filters: AuditFilters): [sql: string, value: unknown][] => [
+const conditions = (brandId: string, filters: AuditFilters): Condition[] => [
   ['brand_id = ?', brandId],
   ['actor_id = ?', filters.actor_id],
   ['event_type = ?', filters.event_type],
@@ -65,10 +66,6 @@ export async function listAudit(
 
 /** The query of all audit rows of a brand, oldest first; served by the same indexes, read forwards. */
 export function exportQuery(brandId: string, filters: AuditFilters): { text: string; values: unknown[] } {
-  const given = conditions(brandId, filters).filter(([, value]) => value !== undefined);
-  const where = given.map(([sql], index) => sql.replace('?', `$${index + 1}`));
-  return {
-    text: `${SELECT} WHERE ${where.join(' AND ')} ORDER BY occurred_at, audit_id`,
-    values: given.map(([, value]) => value),
-  };
+  const { where, values } = writeConditions(conditions(brandId, filters));
+  return { text: `${SELECT} WHERE ${where} ORDER BY occurred_at, audit_id`, values };
 }

@@ -20,10 +20,19 @@ declare module 'fastify' {
   }
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The customer whom an answer shows, where no parameter says so; recorded by name. */
+    shownCustomer?: string;
+  }
+}
+
 /** What an id looks like, or a code, a number, a time; and not a sentence, a name or an e-mail address. */
 const ID = /^[\w.:+-]{1,200}$/;
 /** An id of ours; anything else may be somebody's who is no customer yet or no longer, and what is written here stays. */
 const OURS = /^(payment|refund|dispute|event|anomaly|difference|erased)_\w+$|^customer:[0-9a-f]{32}$/;
+/** An id of Stripe's, which names nobody. */
+const STRIPES = /^(re|pyr|pi|ch|py|dp|du)_[A-Za-z0-9_]{1,100}$/;
 /** Parameters whose value is of a person: of these, too, only that they were given is kept. */
 const PERSONAL: ReadonlySet<string> = new Set(['customer_id', 'order_id', 'subscription_id']);
 /** Say where in a list, not of what. */
@@ -68,9 +77,7 @@ function describe(request: FastifyRequest, audited: AuditedRead, status: number)
     ([name, value]) => value !== undefined && !PAGING.has(name),
   );
   const isKept = ([name, value]: [string, unknown]) =>
-    audited.withheld?.includes(name) !== true &&
-    !PERSONAL.has(name) &&
-    (name === 'entity_id' ? OURS : ID).test(String(value));
+    audited.withheld?.includes(name) !== true && !PERSONAL.has(name) && isTold(name, String(value));
   const filters = Object.fromEntries(query.filter(isKept));
   const withheld = query.filter((one) => !isKept(one)).map(([name]) => name);
   return {
@@ -80,7 +87,9 @@ function describe(request: FastifyRequest, audited: AuditedRead, status: number)
     // Where the token names no brand, the list of disputes lets its parameter do so.
     brand_id: typeof filters.brand_id === 'string' ? filters.brand_id : brand_id,
     event_type: audited.event_type,
-    ...subjectOf(request, audited, request.query as Record<string, unknown>),
+    ...(request.shownCustomer === undefined
+      ? subjectOf(request, audited, request.query as Record<string, unknown>)
+      : { entity_type: 'customer', entity_id: request.shownCustomer }),
     request_id: request.id,
     ip_address: addressOf(request),
     details: {
@@ -92,6 +101,12 @@ function describe(request: FastifyRequest, audited: AuditedRead, status: number)
   };
 }
 
+/** What is looked for may be anybody's id, or anything else; only what has the form of a thing's id is kept. */
+function isTold(name: string, value: string): boolean {
+  if (name === 'q') return OURS.test(value) || STRIPES.test(value);
+  return (name === 'entity_id' ? OURS : ID).test(value);
+}
+
 function subjectOf(
   request: FastifyRequest,
   { entity_type, parameter }: AuditedRead,
@@ -99,6 +114,7 @@ function subjectOf(
 ): Pick<Read, 'entity_type' | 'entity_id'> {
   if (parameter !== undefined) {
     const id = String((request.params as Record<string, unknown>)[parameter]);
+    if (entity_type === 'customer') return { entity_type, entity_id: id };
     return { entity_type, entity_id: OURS.test(id) && ID.test(id) ? id : '*' };
   }
   // By id here; the log is written with the name that is made from it.

@@ -31,8 +31,15 @@ export const READ_EVENTS = [
   'payment.listed',
   'dispute.read',
   'dispute.listed',
+  'stripe_event.listed',
+  'difference.listed',
   'audit.listed',
   'audit.exported',
+  'refund.exported',
+  'refund.summarized',
+  'refund.analyzed',
+  'customer.read',
+  'search.made',
 ] as const;
 
 /** A row of a caller's looking at something. */
@@ -40,7 +47,15 @@ export interface Read extends Actor, Origin {
   brand_id: string;
   event_type: (typeof READ_EVENTS)[number];
   /** What was looked at; a list is of its customer or payment where it was narrowed to one. */
-  entity_type: 'refund' | 'payment' | 'dispute' | 'audit' | 'customer';
+  entity_type:
+    | 'refund'
+    | 'payment'
+    | 'dispute'
+    | 'stripe_event'
+    | 'difference'
+    | 'audit'
+    | 'customer'
+    | 'search';
   /** `*` where it is not one. */
   entity_id: string;
   /** Ids, numbers and codes; never free text that a person wrote. */
@@ -53,7 +68,14 @@ export interface AuditEntry extends Actor {
   brand_id: string;
   /** What happened, as `entity.verb`, e.g. `refund.imported`. */
   event_type: string;
-  entity_type: 'payment' | 'refund' | 'dispute' | 'stripe_event' | 'customer';
+  entity_type:
+    | 'payment'
+    | 'refund'
+    | 'dispute'
+    | 'stripe_event'
+    | 'difference'
+    | 'reconcile_run'
+    | 'customer';
   entity_id: string;
   /** Absent where no caller did it. */
   origin?: Origin;

@@ -1,14 +1,13 @@
-import { addAbortSignal, Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
 import { customerName } from '../customers/customers.ts';
 import type { Connections, Queryable } from '../database/pool.ts';
-import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';
 import { toMoment } from '../http/moments.ts';
 import { linkHeader, pagingParameters, servePage } from '../http/paging.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import { guardedErrors, Identifier, json, Moment } from '../http/schemas.ts';
+import type { Streams } from '../http/streaming.ts';
 import { exportAudit } from './export.ts';
 import { type AuditFilters, listAudit } from './list.ts';
 import { AuditList, auditExportExample, auditListExample } from './schemas.ts';
@@ -16,14 +15,8 @@ import { AuditList, auditExportExample, auditListExample } from './schemas.ts';
 export interface AuditRoutesDeps {
   pool: Connections;
   cursors: Cursors;
+  streams: Streams;
 }
-
-/** Each holds a connection to the database for as long as its reader takes. */
-const EXPORTS_MAX = 2;
-/** A snapshot that is held for longer keeps the database from tidying up. */
-const EXPORT_WITHIN_ms = 15 * 60_000;
-/** Before the database itself takes the connection back from somebody who is idle in a transaction. */
-const READ_ON_WITHIN_ms = 20_000;
 
 const filterParameters = {
   actor_id: Type.Optional(Identifier('Who did it, as the issuer of tokens calls them.')),
@@ -40,7 +33,7 @@ const filterParameters = {
 };
 
 /** `GET /v1/admin/audit` and its export. */
-export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
+export function auditRoutes({ pool, cursors, streams }: AuditRoutesDeps): RoomRoutes {
   return async (app) => {
     app.get(
       '/v1/admin/audit',
@@ -50,7 +43,7 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
           operationId: 'listAudit',
           summary: 'List the audit log',
           description:
-            'Who did what, newest first: every change, and every look of a caller at refunds, payments, disputes and this log. A look is here about a second after it was answered.',
+            'Who did what, newest first: every change, and every look of a caller at refunds, payments, disputes, Stripe’s events, differences with Stripe and this log. A look is here about a second after it was answered.',
           tags: ['audit'],
           security: anyScope('admin:audit.read'),
           querystring: Type.Object(
@@ -80,9 +73,6 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
       },
     );
 
-    let exports = 0;
-    const closing = new AbortController();
-    app.addHook('preClose', async () => closing.abort(new Error('The service stops')));
     app.get(
       '/v1/admin/audit/export',
       {
@@ -114,56 +104,14 @@ export function auditRoutes({ pool, cursors }: AuditRoutesDeps): RoomRoutes {
       async (request, reply) => {
         const { brand_id } = principalOf(request);
         const filters = await byName(pool, brand_id, withMoments(request.query));
-        if (exports >= EXPORTS_MAX) {
-          throw new ServiceError('rate_limited', {
-            message: 'Two exports are under way here: try again when one of them has ended.',
-            headers: { 'retry-after': '30' },
-          });
-        }
-        exports += 1;
-        const lines = exportAudit(pool.ofBrand(brand_id), brand_id, filters);
-        try {
-          // What fails before the first line is an answer of its own.
-          const first = await lines.next();
-          const parts = startWith(first, lines, () => stalled.refresh());
-          const body = Readable.from(parts, { objectMode: false });
-          const stalled = setTimeout(
-            () => body.destroy(new Error('Its reader does not read')),
-            READ_ON_WITHIN_ms,
-          );
-          addAbortSignal(AbortSignal.any([closing.signal, AbortSignal.timeout(EXPORT_WITHIN_ms)]), body);
-          body.once('close', () => {
-            clearTimeout(stalled);
-            exports -= 1;
-            // Also where its reader had gone before it began: its connection is given back.
-            lines.return().catch(() => {});
-          });
-          body.once('error', (err) => request.log.warn({ err }, 'an export was cut off'));
-          return reply
-            .type('application/x-ndjson')
-            .header('content-disposition', 'attachment; filename="audit.ndjson"')
-            .send(body);
-        } catch (error) {
-          exports -= 1;
-          throw error;
-        }
+        return await streams(request, reply, {
+          parts: exportAudit(pool.ofBrand(brand_id), brand_id, filters),
+          content_type: 'application/x-ndjson',
+          file_name: 'audit.ndjson',
+        });
       },
     );
   };
-}
-
-/** A generator of which the first part has been taken already; `onRead` is called each time that somebody reads on. */
-async function* startWith<T>(
-  first: IteratorResult<T, void>,
-  rest: AsyncGenerator<T, void, void>,
-  onRead: () => void,
-) {
-  if (first.done === true) return;
-  yield first.value;
-  for await (const part of rest) {
-    onRead();
-    yield part;
-  }
 }
 
 /** A customer is not in the log by id, but by the name that is made from it. */

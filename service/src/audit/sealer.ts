@@ -4,6 +4,8 @@ import type { Pool } from '../database/pool.ts';
 import { sealAudit } from './seal.ts';
 import { readUnsealedFor_s } from './seal-queries.ts';
 
+export { readUnsealedFor_s };
+
 export interface SealerDeps {
   pool: Pool;
   log: Pick<Logger, 'info' | 'warn'>;

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { seen } from './brand.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, Queryable } from './pool.ts';
 
 /** What only one process at a time does. The numbers are arbitrary, and this project's only ones beside the migrations'. */
 const LOCKS = {
@@ -9,6 +9,20 @@ const LOCKS = {
   seal: 7_243_392_749,
   erase: 7_243_392_750,
 } as const;
+
+/** Whether somebody is doing it at this moment. */
+export async function isUnderWay(db: Queryable, what: keyof typeof LOCKS): Promise<boolean> {
+  const { rows } = await db.query({
+    name: 'alone.is_under_way',
+    // A lock by one number is shown as its two halves (PostgreSQL, "pg_locks").
+    text: `SELECT 1 FROM pg_locks
+           WHERE locktype = 'advisory' AND granted AND objsubid = 1
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+             AND (classid::bigint << 32) | objid::bigint = $1`,
+    values: [LOCKS[what]],
+  });
+  return rows.length > 0;
+}
 
 /**
  * Does what nobody else may be doing on this database, and answers `taken` if somebody is. The lock lives and dies with

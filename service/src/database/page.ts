@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Condition, writeConditions } from './conditions.ts';
 import type { Queryable } from './pool.ts';
 
 /** The sort keys of a page's last row, where the next page begins: its time, and its id for rows of the same time. */
@@ -16,8 +17,8 @@ export interface PageQuery {
   timeColumn?: string;
   /** The column that breaks its ties. */
   idColumn: string;
-  /** Conditions in SQL with `?` for the value, if they take one, in a fixed order; those whose value is undefined are left out. */
-  conditions: readonly (readonly [sql: string, value: unknown])[];
+  /** In a fixed order. */
+  conditions: readonly Condition[];
   after: PageKey | undefined;
   limit: number;
 }
@@ -35,26 +36,23 @@ const statements = new Map<string, string>();
  * (created_at, id) is read backwards from the key, so the thousandth page costs what the first does.
  */
 export async function readPage<Row extends object>(db: Queryable, query: PageQuery): Promise<Page<Row>> {
-  const given = query.conditions.filter(([, value]) => value !== undefined);
-  const values: unknown[] = [];
-  const where = given.map(([sql, value]) =>
-    sql.includes('?') ? sql.replace('?', `$${values.push(value)}`) : sql,
-  );
+  const { where, values } = writeConditions(query.conditions);
   const { timeColumn = 'created_at' } = query;
+  let beyond = '';
   if (query.after !== undefined) {
     values.push(query.after.created_at, query.after.id);
-    where.push(`(${timeColumn}, ${query.idColumn}) < ($${values.length - 1}, $${values.length})`);
+    beyond = `AND (${timeColumn}, ${query.idColumn}) < ($${values.length - 1}, $${values.length})`;
   }
   // One row more than asked for tells whether there is a next page, without a second query.
   values.push(query.limit + 1);
-  const text = `${query.select} WHERE ${where.join(' AND ')}
+  const text = `${query.select} WHERE ${where} ${beyond}
     ORDER BY ${timeColumn} DESC, ${query.idColumn} DESC LIMIT $${values.length}`;
   const { rows } = await db.query<Row>({ name: statementName(query.name, text), text, values });
   return { rows: rows.slice(0, query.limit), more: rows.length > query.limit };
 }
 
-/** PostgreSQL keeps 63 bytes of a name, so a statement is named after its digest. */
-function statementName(name: string, text: string): string {
+/** The name of a statement that is put together: PostgreSQL keeps 63 bytes of a name, so it is named after its digest. */
+export function statementName(name: string, text: string): string {
   let known = statements.get(text);
   if (known === undefined) {
     known = `${name}:${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`;

@@ -10,6 +10,9 @@ import * as queries from './queries.ts';
 /** The dispute that stands against refunding a locked payment, by its status. */
 export const findBlockingDispute = queries.findBlockingStatus;
 
+/** Disputes of a payment of one brand, newest first. */
+export const listDisputes = queries.listDisputes;
+
 /** Statuses that Stripe does not leave again (Stripe, "Dispute object"). */
 const RESOLVED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
 

@@ -7,6 +7,7 @@ import { createPaymentIntent } from '../../../local/stripe/resources/payment_int
 import { createRefund, failRefund } from '../../../local/stripe/resources/refunds.ts';
 import { TEST_KEY } from '../../../local/stripe/testing.ts';
 import { type AnswerBody, type IssuingWorld, startIssuing } from '../../../test/support/issuing.ts';
+import { makeDifference } from '../../../test/support/make.ts';
 import { Program, runProgram } from '../../../test/support/program.ts';
 import type { TokenFacts } from '../access/token-facts.ts';
 import { sealAudit } from '../audit/seal.ts';
@@ -15,6 +16,7 @@ import { verifyBooks } from '../books/verify.ts';
 import { createPool, withTransaction } from '../database/pool.ts';
 import { letServe } from '../database/roles.ts';
 import { observePayment } from '../payments/observe.ts';
+import { PAID_WITH_UNKNOWN, type PaidWith } from '../payments/payment.ts';
 import { bringIn } from '../stripe/apply.ts';
 import { ask as askStripe } from '../stripe/ask.ts';
 import { backfill } from '../stripe/backfill.ts';
@@ -33,6 +35,13 @@ const PERSONAL = {
   note: 'pecan in the soup',
   decision: 'pistachio was promised',
   reference: 'IBAN macadamia',
+};
+
+/** With what the stand-in's customers pay. */
+const CARD: PaidWith = {
+  payment_method_type: 'card',
+  payment_method_brand: 'visa',
+  payment_method_last4: '4242',
 };
 
 const YESTERDAY = new Date(Date.now() - 86_400_000);
@@ -91,6 +100,15 @@ async function pay({ known = true, customer_id = CUSTOMER } = {}) {
     charge_id,
   ]);
   return { charge_id, intent_id: intent.id, payment_id: String(rows[0]?.payment_id) };
+}
+
+async function paidWith(paymentId: string): Promise<PaidWith> {
+  const { rows } = await world.pool.query<PaidWith>(
+    `SELECT payment_method_type, payment_method_brand, payment_method_last4 FROM payments WHERE payment_id = $1`,
+    [paymentId],
+  );
+  assert.ok(rows[0]);
+  return rows[0];
 }
 
 /** In which tables and rows a text stands, whatever the column. */
@@ -366,6 +384,7 @@ test('a payment that somebody was bringing in when its customer was erased is er
         stripe_charge_id: 'ch_in_flight',
         created_at: now,
         observed_at: now,
+        ...CARD,
       },
       'test',
     );
@@ -425,6 +444,7 @@ test('a payment that was erased stays so, whoever Stripe says has paid it', asyn
         stripe_charge_id: charge_id,
         created_at: now,
         observed_at: now,
+        ...CARD,
       },
       'test',
     ),
@@ -437,6 +457,25 @@ test('a payment that was erased stays so, whoever Stripe says has paid it', asyn
   assert.deepEqual(rows, [
     { customer_id: pseudonym, order_id: null, subscription_id: null, mode: 'subscription' },
   ]);
+  assert.deepEqual(await paidWith(payment_id), PAID_WITH_UNKNOWN);
+});
+
+test('with what was paid goes with the person, and is not in what only grows before', async () => {
+  const { payment_id } = await pay();
+  const missed = await pay({ known: false });
+  assert.deepEqual(await paidWith(payment_id), CARD);
+  const { rows: told } = await world.pool.query(
+    `SELECT details::text AS text FROM audit_log WHERE entity_id = $1
+     UNION ALL SELECT data::text FROM outbox WHERE entity_id = $1`,
+    [payment_id],
+  );
+  assert.ok(told.length >= 2);
+  for (const { text } of told) assert.doesNotMatch(text, /payment_method|"visa"|"4242"/);
+  await eraseCustomer(world.pool, WHO);
+  await world.deps.provider.bringInCharge(missed.charge_id, 'test');
+  const { rows } = await world.pool.query('SELECT payment_id FROM payments');
+  assert.equal(rows.length, 2);
+  for (const row of rows) assert.deepEqual(await paidWith(row.payment_id), PAID_WITH_UNKNOWN);
 });
 
 test('another customer, and the same name in another brand, are not touched', async () => {
@@ -467,6 +506,42 @@ test('a kept answer is let go of its texts once, and of nothing else', async () 
   assert.equal((await eraseCustomer(world.pool, WHO)).answers, 1);
   await assert.rejects(change('erased_at = now()'), /keeps its answer/);
   await assert.rejects(world.pool.query('DELETE FROM idempotency_keys'), /keeps its answer/);
+});
+
+test('a kept answer with the payment in it is let go of with what was paid, too', async () => {
+  const { payment_id } = await pay();
+  const { body: made } = await ask('agent', '/v1/admin/refunds', { payment_id, amount_cents: 100 });
+  const path = `/v1/admin/refunds/${made.refund_id}/sync`;
+  const before = await ask<{ payment: object; location: object }>('agent', path, {}, 'key-b');
+  const card = { type: 'card', brand: 'visa', last4: '4242' };
+  assert.deepEqual(before.body.payment, { ...before.body.payment, payment_method: card });
+  await eraseCustomer(world.pool, WHO);
+  await assertNothingLeft();
+  const after = await ask<{ payment: object; location: object }>('agent', path, {}, 'key-b');
+  assert.equal(after.status, before.status);
+  assert.deepEqual(after.body.payment, { ...before.body.payment, payment_method: null });
+  assert.deepEqual(after.body.location, before.body.location);
+});
+
+test('what was written of where a payment, or a refund of it, differed from Stripe goes with the person', async () => {
+  const { payment_id } = await pay();
+  const { body: made } = await ask('agent', '/v1/admin/refunds', { payment_id, amount_cents: 100 });
+  const differences = [
+    await makeDifference(world.pool, { entity_id: payment_id }),
+    await makeDifference(world.pool, { entity_id: made.refund_id }),
+    await makeDifference(world.pool),
+  ];
+  await world.pool.query(
+    `UPDATE reconcile_differences SET closed_at = now(), closed_by_type = 'user', closed_by_id = 'operator', note = 'told them'`,
+  );
+  await eraseCustomer(world.pool, WHO);
+  const { rows } = await world.pool.query(
+    'SELECT difference_id, note FROM reconcile_differences ORDER BY difference_id',
+  );
+  assert.deepEqual(
+    rows.map(({ difference_id, note }) => [difference_id, note]),
+    differences.map((id, place) => [id, place === 2 ? 'told them' : null]),
+  );
 });
 
 const erase = (...words: string[]) =>

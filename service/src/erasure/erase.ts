@@ -257,6 +257,9 @@ function withoutTexts(
 ): string {
   const body = JSON.parse(answerBody) as Record<string, unknown>;
   for (const name of TEXTS) if (typeof body[name] === 'string') body[name] = null;
+  const { payment } = body;
+  if (typeof payment === 'object' && payment !== null && 'payment_method' in payment)
+    payment.payment_method = null;
   if ('reason' in body) body.reason = reason;
   if ('customer_id' in body) body.customer_id = customer_id;
   return JSON.stringify(body);

@@ -155,8 +155,8 @@ export async function lockPayment(
 }
 
 /**
- * Takes the person out of a locked payment, and out of its refunds and disputes, which follow by their foreign keys (primary key,
- * refunds_by_payment). What is one of the codes of the reasons stays; what a way of paying wants as its reference becomes a word. A payment that
+ * Takes the person out of a locked payment, and out of its refunds and disputes, which follow by their foreign keys, and what was written of
+ * where they differed from Stripe (primary key, refunds_by_payment, disputes_by_payment, reconcile_differences_noted). What is one of the codes of the reasons stays; what a way of paying wants as its reference becomes a word. A payment that
  * Stripe's clock dates after this one's is covered all the same.
  *
  * @returns how many refunds and disputes it has
@@ -169,7 +169,8 @@ export async function erasePayment(
   await tx.query({
     name: 'erasures.erase_payment',
     text: `WITH erased AS (
-             UPDATE payments SET customer_id = $2, order_id = NULL, subscription_id = NULL, erased_at = now, updated_at = now
+             UPDATE payments SET customer_id = $2, order_id = NULL, subscription_id = NULL, payment_method_type = NULL,
+                    payment_method_brand = NULL, payment_method_last4 = NULL, erased_at = now, updated_at = now
              FROM clock_timestamp() AS now WHERE payment_id = $1
              RETURNING created_at
            )
@@ -184,6 +185,15 @@ export async function erasePayment(
                reason = CASE WHEN origin = 'external' OR EXISTS (SELECT FROM refund_reasons WHERE code = reason) THEN reason END,
                resolution_reference = CASE WHEN resolution_reference IS NOT NULL THEN 'erased' END
            WHERE payment_id = $1`,
+    values: [paymentId],
+  });
+  await tx.query({
+    name: 'erasures.erase_differences',
+    text: `UPDATE reconcile_differences SET note = NULL
+           WHERE note IS NOT NULL AND entity_id IN (
+             SELECT $1 UNION ALL SELECT refund_id FROM refunds WHERE payment_id = $1
+             UNION ALL SELECT dispute_id FROM disputes WHERE payment_id = $1
+           )`,
     values: [paymentId],
   });
   const { rows } = await tx.query<{ disputes: number }>({

@@ -70,7 +70,6 @@ function assertError(answer: RawAnswer, status: number, code: string): { message
 const BIG = 1024 * 1024 + 1;
 for (const [what, request, status, code] of [
   ['an unknown address', `GET /v1/nothing HTTP/1.1\r\n${CLOSE}\r\n`, 404, 'not_found'],
-  ['an address of no path', `GET * HTTP/1.1\r\n${CLOSE}\r\n`, 404, 'not_found'],
   [
     'an address that is not validly encoded',
     `GET /v1/admin/refunds/%zz HTTP/1.1\r\n${CLOSE}\r\n`,

@@ -1,23 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SCHEME } from '../access/guard.ts';
-
-/**
- * The browser itself sees to it that the pages load from here and talk to here only (Content Security Policy Level 3); what is
- * inline carries this answer's nonce, by which the pages' script marks the styles that it builds.
- */
-const policyOf = (nonce: string) =>
-  [
-    "default-src 'none'",
-    `script-src 'self' 'nonce-${nonce}'`,
-    `style-src 'self' 'nonce-${nonce}'`,
-    "img-src 'self' data: blob:",
-    "font-src 'self' data:",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
+import { pagePolicy } from './security-headers.ts';
 
 const markInline = (page: string, nonce: string) =>
   page
@@ -40,7 +24,7 @@ export async function serveReference(app: FastifyInstance): Promise<void> {
     const nonce = randomBytes(16).toString('base64url');
     return reply
       .code(page.statusCode)
-      .headers({ 'content-security-policy': policyOf(nonce), 'content-type': type })
+      .headers({ 'content-security-policy': pagePolicy(nonce), 'content-type': type })
       .send(String(type).startsWith('text/html') ? markInline(page.payload, nonce) : page.rawPayload);
   };
   app.get('/reference', { schema: { hide: true } }, servePage);

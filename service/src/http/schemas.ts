@@ -7,13 +7,20 @@ export const PRINTABLE = '^[^\\u0000-\\u001f\\u007f]*$';
 export const Identifier = (description: string) =>
   Type.String({ minLength: 1, maxLength: 500, pattern: PRINTABLE, description });
 
-/** Free text, over several lines if need be; PostgreSQL takes no NUL. */
+/** No control characters but ends of lines and tabs; PostgreSQL takes no NUL. */
+export const TEXT_PATTERN = '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$';
+
+/** Free text, over several lines if need be. */
 export const Text = (maxLength: number, description: string) =>
   Type.String({
     maxLength,
-    pattern: '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]*$',
+    pattern: TEXT_PATTERN,
     description,
   });
+
+/** A currency. */
+export const Currency = (description: string) =>
+  Type.String({ pattern: '^[a-z]{3}$', description: `${description} ISO 4217, lower case.` });
 
 /** A moment, RFC 3339. */
 export const Moment = (description: string) =>

@@ -11,6 +11,23 @@ export const SECURITY_HEADERS = {
   'x-frame-options': 'DENY',
 };
 
+/**
+ * For an answer that is a page: it loads from here and talks to here only (Content Security Policy Level 3); what is inline carries this
+ * answer's nonce, by which the page's script marks the styles that it builds.
+ */
+export const pagePolicy = (nonce: string) =>
+  [
+    "default-src 'none'",
+    `script-src 'self' 'nonce-${nonce}'`,
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+
 const TWO_YEARS_s = 63_072_000;
 /** What a page of another origin may read of an answer besides its body. */
 const EXPOSED = ['Link', 'X-Request-Id', 'Retry-After', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'];

@@ -4,7 +4,7 @@ import { customerName, findPseudonym } from '../customers/customers.ts';
 import type { Transaction } from '../database/pool.ts';
 import { appendEvent } from '../events/outbox.ts';
 import { newId } from '../ids.ts';
-import type { Payment, PaymentObservation } from './payment.ts';
+import { PAID_WITH_UNKNOWN, type PaidWith, type Payment, type PaymentObservation } from './payment.ts';
 import * as queries from './queries.ts';
 
 /** What an observation has done to the books. */
@@ -46,6 +46,9 @@ export const lockPayment = queries.lockByProvider;
 
 /** Locks a payment of one brand to issue a refund of it. */
 export const lockPaymentOfBrand = queries.lockOfBrand;
+
+/** A payment of one brand, as it was a moment ago. */
+export const findPaymentOfBrand = queries.findPayment;
 
 /** The payment of a refund, as it was a moment ago. */
 export const findPaymentById = queries.findById;
@@ -107,6 +110,11 @@ async function applyObservation(
     await resolveAnomalies(tx, ['captured_below_refunds'], payment.payment_id);
   }
   if (saysNothingNew(payment, next)) {
+    if (!isPaidAlike(payment, next)) {
+      // Of a person, so it is told to nobody: neither the audit log nor other services could forget it.
+      const noted = await queries.notePaidWith(tx, payment.payment_id, next, observation.observed_at);
+      return { payment: noted, change: 'updated' };
+    }
     // An answer that was asked for before this one, and arrives after it, is older even so.
     await queries.noteObserved(tx, payment.payment_id, observation.observed_at);
     return { payment: { ...payment, observed_at: observation.observed_at }, change: 'unchanged' };
@@ -117,13 +125,14 @@ async function applyObservation(
   return { payment: updated, change: 'updated' };
 }
 
-type Personal = Pick<Payment, 'customer_id' | 'order_id' | 'subscription_id'>;
+type Personal = Pick<Payment, 'customer_id' | 'order_id' | 'subscription_id' | keyof PaidWith>;
 
 /** What is left of a person in a payment whose customer was erased. */
 export const erasedAs = (pseudonym: string): Personal => ({
   customer_id: pseudonym,
   order_id: null,
   subscription_id: null,
+  ...PAID_WITH_UNKNOWN,
 });
 
 /** Whose a payment is, as the provider says; of one that was erased nothing that the provider still knows comes back. */
@@ -146,6 +155,9 @@ async function personalOf(
     order_id: observation.order_id ?? payment.order_id,
     subscription_id,
     mode: subscription_id === null ? 'one_shot' : 'subscription',
+    payment_method_type: observation.payment_method_type,
+    payment_method_brand: observation.payment_method_brand,
+    payment_method_last4: observation.payment_method_last4,
     erased_at: null,
   };
 }
@@ -164,6 +176,11 @@ function saysNothingNew(known: Payment, next: Payment): boolean {
     known.stripe_charge_id === next.stripe_charge_id
   );
 }
+
+const isPaidAlike = (known: PaidWith, next: PaidWith): boolean =>
+  known.payment_method_type === next.payment_method_type &&
+  known.payment_method_brand === next.payment_method_brand &&
+  known.payment_method_last4 === next.payment_method_last4;
 
 async function announce(
   tx: Transaction,

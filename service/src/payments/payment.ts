@@ -1,5 +1,39 @@
+/** With what a payment was made, as far as the provider says; of a person, and never in the audit log or in events. */
+export interface PaidWith {
+  /** Stripe's word: `card`, `sepa_debit`, `klarna`, … */
+  payment_method_type: string | null;
+  /** Of a card. */
+  payment_method_brand: string | null;
+  /** The last digits of a card or an account. */
+  payment_method_last4: string | null;
+}
+
+/** Nothing is known of it, or nothing any more. */
+export const PAID_WITH_UNKNOWN: PaidWith = {
+  payment_method_type: null,
+  payment_method_brand: null,
+  payment_method_last4: null,
+};
+
+/** The same as it is shown. */
+export interface PaymentMethod {
+  type: string;
+  brand: string | null;
+  last4: string | null;
+}
+
+/** With what a payment was made; null where that is not known. */
+export const paymentMethodOf = (paid: PaidWith): PaymentMethod | null =>
+  paid.payment_method_type === null
+    ? null
+    : {
+        type: paid.payment_method_type,
+        brand: paid.payment_method_brand,
+        last4: paid.payment_method_last4,
+      };
+
 /** A payment as the books have it. Amounts in the currency's smallest unit. */
-export interface Payment {
+export interface Payment extends PaidWith {
   payment_id: string;
   brand_id: string;
   customer_id: string;
@@ -25,7 +59,7 @@ export interface Payment {
 }
 
 /** What the provider says of a payment, asked at `observed_at`; null where it says nothing. */
-export interface PaymentObservation {
+export interface PaymentObservation extends PaidWith {
   brand_id: string;
   customer_id: string;
   order_id: string | null;

@@ -1,10 +1,10 @@
 import { type Page, type PageKey, readPage } from '../database/page.ts';
 import type { Queryable } from '../database/pool.ts';
-import type { Payment, PaymentObservation } from './payment.ts';
+import type { PaidWith, Payment, PaymentObservation } from './payment.ts';
 
 const COLUMNS = `payment_id, brand_id, customer_id, order_id, subscription_id, mode, amount_cents, currency, status,
   captured_cents, reserved_cents, refunded_cents, stripe_payment_intent_id, stripe_charge_id, created_at, updated_at,
-  observed_at, erased_at`;
+  observed_at, erased_at, payment_method_type, payment_method_brand, payment_method_last4`;
 
 /** Locks the payment that the provider knows by its intent, or by its charge where there is none (their unique indexes). */
 export async function lockByProvider(
@@ -66,10 +66,11 @@ export async function insert(
     name: 'payments.insert',
     text: `INSERT INTO payments (payment_id, brand_id, customer_id, order_id, subscription_id, mode, amount_cents,
                                  currency, status, captured_cents, stripe_payment_intent_id, stripe_charge_id,
-                                 created_at, updated_at, observed_at, erased_at)
+                                 created_at, updated_at, observed_at, erased_at,
+                                 payment_method_type, payment_method_brand, payment_method_last4)
            VALUES ($1, $2, $3, $4, $5, CASE WHEN $5::text IS NULL THEN 'one_shot' ELSE 'subscription' END, $6,
                    $7, $8, $9, $10, $11, $12, clock_timestamp(), $13,
-                   CASE WHEN $14 THEN clock_timestamp() END)
+                   CASE WHEN $14 THEN clock_timestamp() END, $15, $16, $17)
            ON CONFLICT DO NOTHING
            RETURNING ${COLUMNS}`,
     values: [
@@ -87,6 +88,9 @@ export async function insert(
       observation.created_at,
       observation.observed_at,
       erased,
+      observation.payment_method_type,
+      observation.payment_method_brand,
+      observation.payment_method_last4,
     ],
   });
   return rows[0];
@@ -99,7 +103,8 @@ export async function update(tx: Queryable, payment: Payment): Promise<Payment> 
     text: `UPDATE payments
            SET brand_id = $2, customer_id = $3, order_id = $4, subscription_id = $5, mode = $6, amount_cents = $7,
                currency = $8, status = $9, captured_cents = $10, stripe_payment_intent_id = $11,
-               stripe_charge_id = $12, observed_at = $13, erased_at = $14, updated_at = clock_timestamp()
+               stripe_charge_id = $12, observed_at = $13, erased_at = $14, payment_method_type = $15, payment_method_brand = $16,
+               payment_method_last4 = $17, updated_at = clock_timestamp()
            WHERE payment_id = $1
            RETURNING ${COLUMNS}`,
     values: [
@@ -117,6 +122,33 @@ export async function update(tx: Queryable, payment: Payment): Promise<Payment> 
       payment.stripe_charge_id,
       payment.observed_at,
       payment.erased_at,
+      payment.payment_method_type,
+      payment.payment_method_brand,
+      payment.payment_method_last4,
+    ],
+  });
+  return expectRow(rows);
+}
+
+/** Notes with what a locked payment was made; it is otherwise as it is known (primary key). */
+export async function notePaidWith(
+  tx: Queryable,
+  paymentId: string,
+  paid: PaidWith,
+  observedAt: Date,
+): Promise<Payment> {
+  const { rows } = await tx.query<Payment>({
+    name: 'payments.note_paid_with',
+    text: `UPDATE payments
+           SET payment_method_type = $2, payment_method_brand = $3, payment_method_last4 = $4, observed_at = $5
+           WHERE payment_id = $1
+           RETURNING ${COLUMNS}`,
+    values: [
+      paymentId,
+      paid.payment_method_type,
+      paid.payment_method_brand,
+      paid.payment_method_last4,
+      observedAt,
     ],
   });
   return expectRow(rows);
@@ -168,6 +200,9 @@ export interface PaymentFilters {
   charge_id?: string;
   stripe_payment_intent_id?: string;
   status?: string;
+  currency?: string;
+  /** Those of which something went back, or all others. */
+  refunded?: boolean;
   created_at_gte?: Date;
   created_at_lt?: Date;
 }
@@ -190,6 +225,9 @@ export async function listPayments(
       ['stripe_charge_id = ?', filters.charge_id],
       ['stripe_payment_intent_id = ?', filters.stripe_payment_intent_id],
       ['status = ?', filters.status],
+      ['currency = ?', filters.currency],
+      ['refunded_cents > 0', filters.refunded === true ? true : undefined],
+      ['refunded_cents = 0', filters.refunded === false ? true : undefined],
       ['created_at >= ?', filters.created_at_gte],
       ['created_at < ?', filters.created_at_lt],
     ],

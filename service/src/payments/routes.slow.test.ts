@@ -9,7 +9,7 @@ import { startTestApp } from '../../../test/support/app.ts';
 import { readDeclared } from '../../../test/support/declared.ts';
 import { type MadePayment, makePayment } from '../../../test/support/make.ts';
 import { connectIssuer } from '../access/issuer.ts';
-import { type Payment, refundableCents } from './payment.ts';
+import { type PaidWith, type Payment, refundableCents } from './payment.ts';
 
 const service = await startTestApp();
 after(() => service[Symbol.asyncDispose]());
@@ -19,7 +19,17 @@ const ONE = '/v1/payments/{id}';
 
 type Headers = Record<string, string>;
 type Filters = Partial<Record<string, string | number>>;
-interface Line extends Omit<Payment, 'created_at' | 'updated_at'> {
+interface Line
+  extends Omit<
+    Payment,
+    | 'brand_id'
+    | 'stripe_charge_id'
+    | 'created_at'
+    | 'updated_at'
+    | 'observed_at'
+    | 'erased_at'
+    | keyof PaidWith
+  > {
   charge_id: string | null;
   refundable_cents: number;
   created_at: string;
@@ -162,6 +172,8 @@ test('for any payments and any filters the list is what filtering and sorting th
       stripe_payment_intent_id: fc.constantFrom(
         ...rows.map((row) => row.stripe_payment_intent_id ?? 'pi_none'),
       ),
+      currency: fc.constantFrom(...rows.map((row) => row.currency)),
+      refunded: fc.constantFrom('true', 'false'),
       created_at_gte: moment,
       created_at_lt: moment,
     },
@@ -169,11 +181,12 @@ test('for any payments and any filters the list is what filtering and sorting th
   );
   await fc.assert(
     fc.asyncProperty(drawnFilters, fc.integer({ min: 1, max: 100 }), async (filters, limit) => {
-      const { charge_id, created_at_gte, created_at_lt, ...equal } = filters;
+      const { charge_id, refunded, created_at_gte, created_at_lt, ...equal } = filters;
       const wanted = own
         .filter((row) =>
           Object.entries(equal).every(([name, value]) => row[name as keyof typeof equal] === value),
         )
+        .filter((row) => refunded === undefined || String(row.refunded_cents > 0) === refunded)
         .filter((row) => charge_id === undefined || row.stripe_charge_id === charge_id)
         .filter((row) => created_at_gte === undefined || row.created_at >= new Date(created_at_gte))
         .filter((row) => created_at_lt === undefined || row.created_at < new Date(created_at_lt))
@@ -182,10 +195,21 @@ test('for any payments and any filters the list is what filtering and sorting th
         );
       assert.deepEqual(
         await list({ ...filters, limit }, { 'x-brand-id': 'drawn' }),
-        wanted.map(({ brand_id: _, observed_at: __, erased_at: ___, stripe_charge_id, ...row }) => ({
-          ...row,
-          charge_id: stripe_charge_id,
+        wanted.map((row) => ({
+          payment_id: row.payment_id,
+          customer_id: row.customer_id,
+          order_id: row.order_id,
+          charge_id: row.stripe_charge_id,
+          stripe_payment_intent_id: row.stripe_payment_intent_id,
+          amount_cents: row.amount_cents,
+          captured_cents: row.captured_cents,
+          reserved_cents: row.reserved_cents,
+          refunded_cents: row.refunded_cents,
           refundable_cents: refundableCents(row),
+          currency: row.currency,
+          status: row.status,
+          mode: row.mode,
+          subscription_id: row.subscription_id,
           created_at: row.created_at.toISOString(),
           updated_at: row.updated_at.toISOString(),
         })),
@@ -237,7 +261,7 @@ for (const name of [
     const { message } = await refuse(`${LIST}?${name}=1`, name);
     assert.match(
       message,
-      /Known are: customer_id, order_id, charge_id, stripe_payment_intent_id, status, created_at_gte, created_at_lt, limit, cursor\.$/,
+      /Known are: customer_id, order_id, charge_id, stripe_payment_intent_id, status, currency, refunded, created_at_gte, created_at_lt, limit, cursor\.$/,
     );
   });
 }

@@ -8,7 +8,7 @@ import type { Cursors } from '../http/cursor.ts';
 import { between } from '../http/moments.ts';
 import { linkHeader, pagingParameters, servePage } from '../http/paging.ts';
 import type { RoomRoutes } from '../http/room.ts';
-import { errorResponses, guardedErrors, Identifier, json, Moment } from '../http/schemas.ts';
+import { Currency, errorResponses, guardedErrors, Identifier, json, Moment } from '../http/schemas.ts';
 import { type Payment, refundableCents } from './payment.ts';
 import { findPayment, listPayments } from './queries.ts';
 import { PaymentBody, PaymentList, paymentExample, paymentListExample } from './schemas.ts';
@@ -75,6 +75,8 @@ export function paymentRoutes({ pool, cursors }: PaymentRoutesDeps): RoomRoutes 
                 Identifier('The payment of this payment intent (`pi_…`).'),
               ),
               status: Type.Optional(Identifier('The provider’s word, e.g. `succeeded`.')),
+              currency: Type.Optional(Currency('In which currency.')),
+              refunded: Type.Optional(Type.Boolean({ description: 'Those of which something went back.' })),
               created_at_gte: Type.Optional(Moment('Made at this moment or later.')),
               created_at_lt: Type.Optional(Moment('Made before this moment.')),
               ...pagingParameters,

@@ -11,6 +11,21 @@ const Status = Type.String({
 const CreatedAt = Type.String({ format: 'date-time', description: 'When it was made.' });
 const UpdatedAt = Type.String({ format: 'date-time', description: 'When it last changed here.' });
 
+/** With what a payment was made. */
+export const PaymentMethodBody = Type.Union(
+  [
+    Type.Object({
+      type: Type.String({ description: 'Stripe’s word: `card`, `sepa_debit`, `klarna`, …' }),
+      brand: NullableString('Of a card, e.g. `visa`.'),
+      last4: NullableString('The last digits of the card or account.'),
+    }),
+    Type.Null(),
+  ],
+  { description: 'With what it was paid; null where Stripe does not say, or the customer was erased.' },
+);
+
+export const paymentMethodExample = { type: 'card', brand: 'visa', last4: '4242' };
+
 /** The answer of `GET /v1/payments/{id}`, as the platform's services know it: its amount is a string. */
 export const PaymentBody = Type.Object({
   id: Type.String(),
@@ -26,28 +41,29 @@ export const PaymentBody = Type.Object({
   updated_at: UpdatedAt,
 });
 
+/** A payment, what was taken of it and what is left. */
+export const PaymentLine = Type.Object({
+  payment_id: Type.String(),
+  customer_id: Type.String(),
+  order_id: NullableString('The platform’s order.'),
+  charge_id: NullableString('The Stripe charge that took the money.'),
+  stripe_payment_intent_id: NullableString(),
+  amount_cents: Cents('What was asked for.'),
+  captured_cents: Cents('What was taken.'),
+  reserved_cents: Cents('Refunds that are asked for and not settled.'),
+  refunded_cents: Cents('Refunds that succeeded.'),
+  refundable_cents: Cents('What can still be refunded.'),
+  currency: Type.String({ description: 'ISO 4217, lower case.' }),
+  status: Status,
+  mode: Mode,
+  subscription_id: NullableString('The subscription whose invoice it paid.'),
+  created_at: CreatedAt,
+  updated_at: UpdatedAt,
+});
+
 /** The answer of `GET /v1/admin/payments`: what was paid, and what is left of it. */
 export const PaymentList = Type.Object({
-  payments: Type.Array(
-    Type.Object({
-      payment_id: Type.String(),
-      customer_id: Type.String(),
-      order_id: NullableString('The platform’s order.'),
-      charge_id: NullableString('The Stripe charge that took the money.'),
-      stripe_payment_intent_id: NullableString(),
-      amount_cents: Cents('What was asked for.'),
-      captured_cents: Cents('What was taken.'),
-      reserved_cents: Cents('Refunds that are asked for and not settled.'),
-      refunded_cents: Cents('Refunds that succeeded.'),
-      refundable_cents: Cents('What can still be refunded.'),
-      currency: Type.String({ description: 'ISO 4217, lower case.' }),
-      status: Status,
-      mode: Mode,
-      subscription_id: NullableString('The subscription whose invoice it paid.'),
-      created_at: CreatedAt,
-      updated_at: UpdatedAt,
-    }),
-  ),
+  payments: Type.Array(PaymentLine),
 });
 
 const shared = {

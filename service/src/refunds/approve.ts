@@ -4,17 +4,10 @@ import { findBlockingDispute } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
 import type { Payment } from '../payments/payment.ts';
 import { recordTransition } from './history.ts';
-import {
-  type Caller,
-  causeOf,
-  FOUND_OUT_WITHIN_s,
-  type IssueDeps,
-  refusePayment,
-  refuseWhilePaused,
-} from './issue.ts';
+import { type Caller, causeOf, FOUND_OUT_WITHIN_s, type IssueDeps, refuseWhilePaused } from './issue.ts';
 import * as queries from './queries.ts';
 import { findOut } from './recover.ts';
-import { refusalOfFailed } from './refusals.ts';
+import { refusalOfFailed, refusePayment } from './refusals.ts';
 import { readAgain, recount, submit, withLockedPayment } from './submit.ts';
 
 /** What somebody decides about a refund of somebody else's, with a word on why. */

@@ -27,7 +27,7 @@ import * as queries from './queries.ts';
 import { findReason } from './reasons.ts';
 import { findOut } from './recover.ts';
 import { counts } from './refund.ts';
-import { refusalOfFailed, refuseAmount } from './refusals.ts';
+import { refusalOfFailed, refuseAmount, refusePayment } from './refusals.ts';
 import { type SubmitCause, submit } from './submit.ts';
 import type { Turns } from './turns.ts';
 
@@ -240,19 +240,6 @@ async function decide(
 
 async function refuse(tx: Transaction, key: IdempotencyKey | null, refusal: ServiceError): Promise<Decision> {
   return { decided: 'answered', answer: await keepAnswer(tx, key, refusalOf(refusal)) };
-}
-
-/** Whether a payment that is locked can be refunded at all, with the status of the dispute that stands against it, if one does. */
-export function refusePayment(payment: Payment, dispute: string | undefined): ServiceError | undefined {
-  if (payment.status !== 'succeeded') {
-    return new ServiceError('precondition_failed', {
-      message: `Only a payment that has succeeded can be refunded; this one is ${payment.status.replaceAll('_', ' ')}.`,
-    });
-  }
-  if (dispute === undefined) return undefined;
-  return new ServiceError('precondition_failed', {
-    message: `The payment is disputed (${dispute.replaceAll('_', ' ')}): the bank has taken the money back already, and a refund would pay the customer twice.`,
-  });
 }
 
 function refuseExpectation(payment: Payment, { expected_refundable_cents }: IssueCommand) {

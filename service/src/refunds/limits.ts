@@ -30,13 +30,19 @@ export async function readLimits(
 }
 
 /**
- * Whether an amount needs somebody else's approval. A role that has limits at all, but none in this currency, has a limit of
- * nothing: an amount that nobody thought of is not waved through.
+ * Up to and including which amount (smallest unit) a role refunds by itself; null: whatever the amount. A role that has limits at
+ * all, but none in this currency, has a limit of nothing: an amount that nobody thought of is not waved through.
  */
+export function limitOf(limits: Record<string, number>, currency: string): number | null {
+  return Object.keys(limits).length === 0 ? null : (limits[currency] ?? 0);
+}
+
+/** Whether an amount needs somebody else's approval. */
 export function needsApproval(
   limits: Record<string, number>,
   currency: string,
   amountCents: number,
 ): boolean {
-  return Object.keys(limits).length > 0 && amountCents > (limits[currency] ?? 0);
+  const limit = limitOf(limits, currency);
+  return limit !== null && amountCents > limit;
 }

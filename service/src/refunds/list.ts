@@ -1,22 +1,7 @@
 import { type Page, type PageKey, readPage } from '../database/page.ts';
 import type { Queryable } from '../database/pool.ts';
+import { filterConditions, type RefundFilters } from './filters.ts';
 import type { RefundStatus } from './refund.ts';
-
-/** What the list may be narrowed to; what is absent does not narrow. */
-export interface RefundFilters {
-  customer_id?: string;
-  status?: RefundStatus;
-  payment_id?: string;
-  charge_id?: string;
-  stripe_refund_id?: string;
-  reason?: string;
-  amount_cents_gte?: number;
-  amount_cents_lte?: number;
-  created_at_gte?: Date;
-  created_at_lt?: Date;
-  /** Those that ended without paying, or those that did not or for which that has been put right. */
-  needs_attention?: boolean;
-}
 
 /** One line of the list. */
 export interface ListedRefund {
@@ -45,7 +30,8 @@ export interface DetailedRefund extends ListedRefund {
 }
 
 const LISTED = `refund_id, payment_id, charge_id, customer_id, amount_cents, status, reason, stripe_refund_id, created_at`;
-const DETAILED = `${LISTED}, currency, origin, requested_by_type, requested_by_id, failure_reason, bank_reference,
+/** Of `refunds`; what is owed is so for as long as nobody has said how it was put right. */
+export const DETAILED = `${LISTED}, currency, origin, requested_by_type, requested_by_id, failure_reason, bank_reference,
                   CASE WHEN resolved_at IS NULL THEN owed_cents ELSE 0 END AS owed_cents, updated_at`;
 
 interface Asked {
@@ -55,7 +41,7 @@ interface Asked {
 
 /**
  * Refunds of a brand, newest first, in one query. Served by refunds_by_time, or by the index of the narrowest of
- * customer, payment, charge, status and reason; amounts and times narrow what that index yields.
+ * customer, payment, charge, status and reason; currency, amounts and times narrow what that index yields.
  */
 export const listRefunds = (db: Queryable, brandId: string, filters: RefundFilters, asked: Asked) =>
   readRefunds<ListedRefund>(db, { name: 'refunds.list', columns: LISTED }, brandId, filters, asked);
@@ -81,22 +67,7 @@ async function readRefunds<Row extends ListedRefund>(
     name,
     select: `SELECT ${columns} FROM refunds`,
     idColumn: 'refund_id',
-    conditions: [
-      ['brand_id = ?', brandId],
-      ['customer_id = ?', filters.customer_id],
-      ['status = ?', filters.status],
-      ['payment_id = ?', filters.payment_id],
-      ['charge_id = ?', filters.charge_id],
-      ['stripe_refund_id = ?', filters.stripe_refund_id],
-      ['reason = ?', filters.reason],
-      ['amount_cents >= ?', filters.amount_cents_gte],
-      ['amount_cents <= ?', filters.amount_cents_lte],
-      ['created_at >= ?', filters.created_at_gte],
-      ['created_at < ?', filters.created_at_lt],
-      // Word for word the condition of refunds_needing_attention, which serves it.
-      ['(owed_cents > 0 AND resolved_at IS NULL)', filters.needs_attention === true ? true : undefined],
-      ['NOT (owed_cents > 0 AND resolved_at IS NULL)', filters.needs_attention === false ? true : undefined],
-    ],
+    conditions: filterConditions(brandId, filters),
     after,
     limit,
   });

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/pool.ts';
-import type { Payment } from '../payments/payment.ts';
+import type { PaidWith, Payment } from '../payments/payment.ts';
 import type { RefundStatus } from './refund.ts';
 
 /** A refund as the books have it. Amounts in the currency's smallest unit. */
@@ -439,8 +439,11 @@ export interface RefundStory extends Refund {
     | 'captured_cents'
     | 'reserved_cents'
     | 'refunded_cents'
+    | keyof PaidWith
   >;
   timeline: TimelineEntry[];
+  /** When it was so. */
+  read_at: Date;
 }
 
 /**
@@ -459,7 +462,10 @@ export async function findRefund(
     text: `SELECT r.*, json_build_object(
                     'payment_id', p.payment_id, 'status', p.status, 'currency', p.currency,
                     'amount_cents', p.amount_cents, 'captured_cents', p.captured_cents,
-                    'reserved_cents', p.reserved_cents, 'refunded_cents', p.refunded_cents) AS payment,
+                    'reserved_cents', p.reserved_cents, 'refunded_cents', p.refunded_cents,
+                    'payment_method_type', p.payment_method_type, 'payment_method_brand', p.payment_method_brand,
+                    'payment_method_last4', p.payment_method_last4) AS payment,
+                  clock_timestamp() AS read_at,
                   ARRAY(SELECT json_build_object(
                           'at', t.occurred_at, 'from_status', t.from_status, 'to_status', t.to_status,
                           'actor_type', t.actor_type, 'actor_id', t.actor_id, 'cause', t.cause)

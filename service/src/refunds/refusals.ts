@@ -23,6 +23,29 @@ export function refuseAmount(payment: Payment, amountCents: number): ServiceErro
   });
 }
 
+/** Whether a payment that is locked can be refunded at all, with the status of the dispute that stands against it, if one does. */
+export function refusePayment(payment: Payment, dispute: string | undefined): ServiceError | undefined {
+  if (payment.status !== 'succeeded') {
+    return new ServiceError('precondition_failed', {
+      message: `Only a payment that has succeeded can be refunded; this one is ${payment.status.replaceAll('_', ' ')}.`,
+    });
+  }
+  if (dispute === undefined) return undefined;
+  return new ServiceError('precondition_failed', {
+    message: `The payment is disputed (${dispute.replaceAll('_', ' ')}): the bank has taken the money back already, and a refund would pay the customer twice.`,
+  });
+}
+
+/**
+ * Why nothing of a payment can be refunded, whoever asks and however much; undefined where something can. It is what asking for all
+ * that is left comes to.
+ */
+export function refuseAnyAmount(payment: Payment, dispute: string | undefined): ServiceError | undefined {
+  return (
+    refusePayment(payment, dispute) ?? (refundableCents(payment) === 0 ? refuseAmount(payment, 0) : undefined)
+  );
+}
+
 /** What the provider's refusals mean to a caller; any other is the provider's affair. */
 const MEANINGS: ReadonlyMap<string, ErrorName> = new Map(
   Object.entries({

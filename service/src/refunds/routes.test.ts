@@ -282,6 +282,7 @@ interface Detail extends Line {
   bank_reference: string | null;
   bank_reference_at: string | null;
   updated_at: string;
+  location: { code: string };
   payment: Record<string, unknown>;
   timeline: { at: string; from_status: string | null; to_status: string; cause: string }[];
 }
@@ -329,6 +330,11 @@ test("a refund's story is told whole: pending, succeeded with the bank's referen
     stripe_refund_id: 're_storied',
     failure_reason: null,
     attention: null,
+    location: {
+      code: 'at_stripe',
+      message: 'Stripe has it and has not sent it to the bank yet.',
+      customer_message: 'Your refund is with our payment provider, and has not been sent to your bank yet.',
+    },
     resolution: null,
     resolution_reference: null,
     replaced_by: null,
@@ -346,6 +352,7 @@ test("a refund's story is told whole: pending, succeeded with the bank's referen
       reserved_cents: 1_000,
       refunded_cents: 2_500,
       refundable_cents: 6_500,
+      payment_method: { type: 'card', brand: 'visa', last4: '4242' },
     },
   });
   assert.deepEqual(
@@ -368,6 +375,7 @@ test("a refund's story is told whole: pending, succeeded with the bank's referen
   });
   const succeeded = await getDetail(refund_id);
   assert.equal(succeeded.bank_reference, '74208516031000000123456');
+  assert.equal(succeeded.location.code, 'bank_reference_known');
   assert.ok(Date.parse(succeeded.bank_reference_at ?? '') >= Date.parse(updated_at));
   assert.deepEqual(
     [succeeded.payment.reserved_cents, succeeded.payment.refunded_cents, succeeded.payment.refundable_cents],
@@ -382,6 +390,7 @@ test("a refund's story is told whole: pending, succeeded with the bank's referen
   });
   const failed = await getDetail(refund_id);
   assert.equal(failed.failure_reason, 'expired_or_canceled_card');
+  assert.equal(failed.location.code, 'owed');
   assert.equal(failed.bank_reference_at, succeeded.bank_reference_at);
   assert.deepEqual(
     [failed.payment.reserved_cents, failed.payment.refunded_cents, failed.payment.refundable_cents],

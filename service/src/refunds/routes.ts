@@ -3,12 +3,11 @@ import { anyScope, principalOf } from '../access/guard.ts';
 import type { Connections } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
 import type { Cursors } from '../http/cursor.ts';
-import { between } from '../http/moments.ts';
 import { linkHeader, pagingParameters, servePage } from '../http/paging.ts';
 import type { RoomRoutes } from '../http/room.ts';
 import { errorResponses, guardedErrors, Identifier, json } from '../http/schemas.ts';
 import { readRefund } from './detail.ts';
-import { filterParameters } from './filters.ts';
+import { filterParameters, readFilters, WITHHELD_FILTERS } from './filters.ts';
 import { listRefunds, listRefundsDetailed } from './list.ts';
 import { listReasons } from './reasons.ts';
 import {
@@ -33,7 +32,9 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refunds',
       {
-        config: { audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: ['reason'] } },
+        config: {
+          audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: WITHHELD_FILTERS },
+        },
         schema: {
           operationId: 'listRefunds',
           summary: 'List refunds',
@@ -55,19 +56,13 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
         },
       },
       async (request, reply) => {
-        const { limit, cursor, created_at_gte, created_at_lt, ...filters } = request.query;
+        const { limit, cursor, ...filters } = request.query;
         const { brand_id } = principalOf(request);
         const refunds = await servePage(
           { request, reply, cursors },
-          { operation: 'listRefunds', brand_id, filters: { ...filters, created_at_gte, created_at_lt } },
+          { operation: 'listRefunds', brand_id, filters },
           { limit, cursor },
-          (at) =>
-            listRefunds(
-              pool.ofBrand(brand_id),
-              brand_id,
-              { ...filters, ...between(created_at_gte, created_at_lt) },
-              at,
-            ),
+          (at) => listRefunds(pool.ofBrand(brand_id), brand_id, readFilters(filters), at),
           (refund) => refund.refund_id,
         );
         return { refunds };
@@ -77,7 +72,9 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
     app.get(
       '/v1/admin/refunds/detailed',
       {
-        config: { audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: ['reason'] } },
+        config: {
+          audited: { event_type: 'refund.listed', entity_type: 'refund', withheld: WITHHELD_FILTERS },
+        },
         schema: {
           operationId: 'listRefundsDetailed',
           summary: 'List refunds in detail',
@@ -96,23 +93,17 @@ export function refundRoutes({ pool, cursors }: RefundRoutesDeps): RoomRoutes {
         },
       },
       async (request, reply) => {
-        const { limit, cursor, created_at_gte, created_at_lt, ...filters } = request.query;
+        const { limit, cursor, ...filters } = request.query;
         const { brand_id } = principalOf(request);
         const refunds = await servePage(
           { request, reply, cursors },
           {
             operation: 'listRefundsDetailed',
             brand_id,
-            filters: { ...filters, created_at_gte, created_at_lt },
+            filters,
           },
           { limit, cursor },
-          (at) =>
-            listRefundsDetailed(
-              pool.ofBrand(brand_id),
-              brand_id,
-              { ...filters, ...between(created_at_gte, created_at_lt) },
-              at,
-            ),
+          (at) => listRefundsDetailed(pool.ofBrand(brand_id), brand_id, readFilters(filters), at),
           (refund) => refund.refund_id,
         );
         return { refunds };

@@ -1,5 +1,7 @@
 import { Type } from 'typebox';
 import { Cents, NullableMoment, NullableString, PRINTABLE, Text } from '../http/schemas.ts';
+import { PaymentMethodBody, paymentMethodExample } from '../payments/schemas.ts';
+import { LOCATIONS } from './location.ts';
 import { REFUND_STATUSES } from './refund.ts';
 
 const NullableActorType = (description: string) =>
@@ -142,6 +144,17 @@ export const RefundDetail = Type.Object({
         'Not null: it ended without paying after somebody had been told of it, and nobody has said yet how that was put right. Ways on: another refund, or paid otherwise; then `POST …/resolve`.',
     },
   ),
+  location: Type.Object(
+    {
+      code: Type.Enum([...LOCATIONS], {
+        description:
+          '`awaiting_approval` · `not_confirmed`: asked of Stripe, which has not said whether it has it · `at_stripe` · `needs_customer`: Stripe waits for the customer · `on_its_way` to the bank · `bank_reference_known` · `should_have_arrived` · `owed`: it failed, and the customer is owed the money · `settled_otherwise`: it failed, and that was put right · `not_paid`: it ended, and nothing is owed.',
+      }),
+      message: Type.String({ description: 'The same in a sentence, for the agent.' }),
+      customer_message: Type.String({ description: 'What to tell the customer.' }),
+    },
+    { description: 'Where the money is now.' },
+  ),
   resolution: NullableString('How what was owed has been put right.'),
   resolution_reference: NullableString('By what, e.g. a bank transfer’s number.'),
   replaced_by: NullableString('The refund that was made in its place.'),
@@ -161,6 +174,7 @@ export const RefundDetail = Type.Object({
       reserved_cents: Cents('Refunds that are asked for and not settled.'),
       refunded_cents: Cents('Refunds that succeeded.'),
       refundable_cents: Cents('What can still be refunded.'),
+      payment_method: PaymentMethodBody,
     },
     { description: 'The payment as it stands now.' },
   ),
@@ -248,6 +262,13 @@ export const refundDetailExample = {
   decision_note: null,
   failure_reason: null,
   attention: null,
+  location: {
+    code: 'bank_reference_known',
+    message:
+      "Stripe has sent it on 31 January 2026, and it has a reference by which the customer's bank finds it: 74208516031000000123456.",
+    customer_message:
+      'We sent your refund on 31 January 2026, back to the card that you paid with. If you do not see it yet, ask your bank for it by this reference: 74208516031000000123456.',
+  },
   resolution: null,
   resolution_reference: null,
   replaced_by: null,
@@ -265,6 +286,7 @@ export const refundDetailExample = {
     reserved_cents: 0,
     refunded_cents: 1250,
     refundable_cents: 3750,
+    payment_method: paymentMethodExample,
   },
   timeline: [
     {

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { type Connections, createPool, withTransaction } from '../database/pool.ts';
 import { observePayment } from '../payments/observe.ts';
-import type { Payment } from '../payments/payment.ts';
+import { PAID_WITH_UNKNOWN, type Payment } from '../payments/payment.ts';
 import type { Refund } from './queries.ts';
 import { observeRefund, type RefundObservation, type Settlement, type SettleOptions } from './settle.ts';
 
@@ -47,6 +47,7 @@ async function pay(chargeId: string, capturedCents: number, observedAt = tick())
         stripe_charge_id: chargeId,
         created_at: new Date(clock),
         observed_at: observedAt,
+        ...PAID_WITH_UNKNOWN,
       },
       'test',
     ),

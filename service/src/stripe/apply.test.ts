@@ -46,6 +46,9 @@ function story() {
     stripe_charge_id: `ch_${suffix}`,
     created_at: new Date('2026-01-01T00:00:00Z'),
     observed_at: tick(),
+    payment_method_type: 'card',
+    payment_method_brand: 'visa',
+    payment_method_last4: '4242',
     ...changes,
   });
   const refund = (name: string, changes: Partial<RefundObservation> = {}): RefundObservation => ({

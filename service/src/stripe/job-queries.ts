@@ -21,6 +21,17 @@ export async function beat(db: Queryable, workerId: string): Promise<Beat[]> {
   return rows;
 }
 
+/** How many queues have said of late that they are at work, and when one last has; they are as many as there are processes. */
+export async function readQueues(db: Queryable): Promise<{ alive: number; last_seen_at: Date | null }> {
+  const { rows } = await db.query<{ alive: number; last_seen_at: Date | null }>({
+    name: 'job_workers.read',
+    text: `SELECT count(*) FILTER (WHERE seen_at > clock_timestamp() - interval '10 seconds') AS alive,
+                  max(seen_at) AS last_seen_at
+           FROM job_workers`,
+  });
+  return rows[0] ?? { alive: 0, last_seen_at: null };
+}
+
 /** Forgets a queue that has ended by itself: it holds nothing (primary key). */
 export async function leave(db: Queryable, workerId: string): Promise<void> {
   await db.query({

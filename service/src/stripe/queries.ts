@@ -248,6 +248,25 @@ export interface Backfill {
   counts: Counts;
 }
 
+/** The backfill that was last at work; they are few. */
+export async function readLatestBackfill(db: Queryable): Promise<{
+  since: Date;
+  started_at: Date;
+  updated_at: Date;
+  finished_at: Date | null;
+} | null> {
+  const { rows } = await db.query<{
+    since: Date;
+    started_at: Date;
+    updated_at: Date;
+    finished_at: Date | null;
+  }>({
+    name: 'backfills.latest',
+    text: 'SELECT since, started_at, updated_at, finished_at FROM backfills ORDER BY updated_at DESC LIMIT 1',
+  });
+  return rows[0] ?? null;
+}
+
 /** The backfill since that moment that has not come to its end (backfills_unfinished). */
 export async function findUnfinishedBackfill(db: Queryable, since: Date): Promise<Backfill | undefined> {
   const { rows } = await db.query<Backfill>({

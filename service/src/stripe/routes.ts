@@ -47,7 +47,7 @@ export function inboxRoutes(deps: InboxDeps): RoomRoutes {
           description:
             'Asks Stripe about the object of a stored event once more, whatever has become of the event before, and brings what Stripe says now into the books. Safe at any time and as often as wanted: nothing is done twice. Whoever is bound to a brand, or names one, sees events of what is in that brand’s books only.',
           tags: ['webhooks'],
-          security: anyScope('admin:webhooks'),
+          security: anyScope('admin:webhooks', 'admin:operations'),
           headers: idempotencyHeaders,
           body: Type.Object(
             { event_id: Identifier("Stripe's id of the event (`evt_…`), or ours (`event_…`).") },

@@ -33,7 +33,7 @@ export interface EventJob {
   under_way: boolean;
 }
 
-const SHOWN = `event_id, stripe_event_id, event_type, object_type, object_id, livemode, stripe_account_id, status,
+export const SHOWN_EVENT = `event_id, stripe_event_id, event_type, object_type, object_id, livemode, stripe_account_id, status,
                   attempts, error, note, stripe_created_at, received_at, processed_at,
                   extract(epoch FROM clock_timestamp() - received_at)::float8 AS age_s`;
 
@@ -46,7 +46,7 @@ export async function listEvents(
   const { rows } = await db.query<ShownEvent>({
     text: `SELECT e.* FROM unnest($1::text[]) AS wanted (status)
            CROSS JOIN LATERAL (
-             SELECT ${SHOWN} FROM stripe_events WHERE stripe_events.status = wanted.status
+             SELECT ${SHOWN_EVENT} FROM stripe_events WHERE stripe_events.status = wanted.status
              ORDER BY received_at DESC LIMIT $2
            ) e
            ORDER BY e.received_at DESC, e.event_id DESC LIMIT $2`,
@@ -58,7 +58,7 @@ export async function listEvents(
 /** Events by our ids or Stripe's (primary key, unique stripe_event_id). */
 export async function findEvents(db: Queryable, ids: readonly string[]): Promise<ShownEvent[]> {
   const { rows } = await db.query<ShownEvent>({
-    text: `SELECT ${SHOWN} FROM stripe_events WHERE event_id = ANY($1) OR stripe_event_id = ANY($1)`,
+    text: `SELECT ${SHOWN_EVENT} FROM stripe_events WHERE event_id = ANY($1) OR stripe_event_id = ANY($1)`,
     values: [ids],
   });
   return rows;

@@ -58,7 +58,54 @@ test("Stripe's own sample of a charge becomes a payment, word for word", () => {
     stripe_charge_id: 'ch_1PgafuB7WZ01zgkWXYmPNZs8',
     created_at: new Date('2009-02-13T23:31:30Z'),
     observed_at: context.observed_at,
+    payment_method_type: 'card',
+    payment_method_brand: 'visa',
+    payment_method_last4: '4242',
   });
+});
+
+test('with what was paid is told by kind, brand and last digits as far as Stripe says, and never more', () => {
+  const paidWith = (details: unknown) => {
+    const { payment_method_type, payment_method_brand, payment_method_last4 } = loneCharge({
+      payment_method_details: details as Stripe.Charge.PaymentMethodDetails,
+    });
+    return [payment_method_type, payment_method_brand, payment_method_last4];
+  };
+  assert.deepEqual(paidWith({ type: 'card', card: { brand: 'amex', last4: '0005' } }), [
+    'card',
+    'amex',
+    '0005',
+  ]);
+  assert.deepEqual(paidWith({ type: 'card_present', card_present: { brand: 'visa', last4: '4242' } }), [
+    'card_present',
+    'visa',
+    '4242',
+  ]);
+  assert.deepEqual(paidWith({ type: 'sepa_debit', sepa_debit: { last4: '3000', country: 'DE' } }), [
+    'sepa_debit',
+    null,
+    '3000',
+  ]);
+  assert.deepEqual(paidWith({ type: 'ideal', ideal: { bank: 'ing', iban_last4: '5264' } }), [
+    'ideal',
+    null,
+    '5264',
+  ]);
+  assert.deepEqual(paidWith({ type: 'klarna', klarna: { payment_method_category: 'pay_later' } }), [
+    'klarna',
+    null,
+    null,
+  ]);
+  // What is longer than last digits is no last digits; what belongs to another kind is not looked at.
+  assert.deepEqual(paidWith({ type: 'card', card: { brand: 'a b', last4: '4242424242424242' } }), [
+    'card',
+    null,
+    null,
+  ]);
+  assert.deepEqual(paidWith({ type: 'pix', card: { brand: 'visa', last4: '4242' } }), ['pix', null, null]);
+  assert.deepEqual(paidWith({ type: 'card', card: null }), ['card', null, null]);
+  for (const nothing of [null, {}, { type: '' }, { type: 'x'.repeat(65) }])
+    assert.deepEqual(paidWith(nothing), [null, null, null]);
 });
 
 test("Stripe's own sample of a refund becomes a refund, word for word", () => {

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import type { DisputeObservation } from '../disputes/dispute.ts';
-import type { PaymentObservation } from '../payments/payment.ts';
+import { PAID_WITH_UNKNOWN, type PaidWith, type PaymentObservation } from '../payments/payment.ts';
 import type { RefundObservation } from '../refunds/settle.ts';
 
 /**
@@ -58,8 +58,29 @@ export function observedPayment({ intent, charge }: PaymentAtStripe, context: Co
     stripe_charge_id: charge.id,
     created_at: fromSeconds(intent?.created ?? charge.created),
     observed_at: context.observed_at,
+    ...paidWith(charge.payment_method_details),
   };
 }
+
+/**
+ * With what a charge was made. Each kind has its details under its own name: a card its brand and the last digits, a bank debit
+ * the last digits of the account, of whose IBAN some tell instead (Stripe, "Charge object", payment_method_details).
+ */
+function paidWith(details: Stripe.Charge.PaymentMethodDetails | null): PaidWith {
+  if (details === null || !isCode(details.type)) return PAID_WITH_UNKNOWN;
+  const ofType: unknown = Object.entries(details).find(([name]) => name === details.type)?.[1];
+  const told = typeof ofType === 'object' && ofType !== null ? new Map(Object.entries(ofType)) : new Map();
+  const last4: unknown = told.get('last4') ?? told.get('iban_last4');
+  const brand: unknown = told.get('brand');
+  return {
+    payment_method_type: details.type,
+    payment_method_brand: isCode(brand) ? brand : null,
+    payment_method_last4: typeof last4 === 'string' && /^[0-9A-Za-z]{1,4}$/.test(last4) ? last4 : null,
+  };
+}
+
+/** One of Stripe's words, and nothing longer. */
+const isCode = (value: unknown): value is string => typeof value === 'string' && /^\w{1,64}$/.test(value);
 
 /** An intent goes back to requires_payment_method when an attempt is declined; what support sees is that it failed. */
 function statusOfIntent(intent: Stripe.PaymentIntent, charge: Stripe.Charge): string {

@@ -1,13 +1,20 @@
 import type { TaskList } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import { Registry } from 'prom-client';
+import type Stripe from 'stripe';
+import { explainStripe } from './client.ts';
 import { describeFailure, type InboxDeps, processEvent } from './inbox.ts';
 import { releaseAbandonedJobs } from './job-queries.ts';
 import { startJobQueue } from './job-queue.ts';
 import { measureInbox } from './metrics.ts';
 import { enqueueForgotten, PROCESS_EVENT, pruneEvents } from './queries.ts';
+import { RECONCILE_JOB } from './reconcile/list-queries.ts';
+import { ReconcileRunning } from './reconcile/reconcile.ts';
+import { performRun } from './reconcile/request.ts';
 
 export interface WorkerDeps extends InboxDeps {
+  /** For what nobody waits for; the same as for events where it is left out. */
+  background?: Stripe;
   /** For the job queue's own connections: one to listen and one for each job under way. */
   connectionString: string;
   log: Log;
@@ -59,6 +66,22 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       }
     },
   };
+  const ending = new AbortController();
+  tasks[RECONCILE_JOB] = async (payload) => {
+    const asking = { ...deps, stripe: deps.background ?? deps.stripe };
+    try {
+      const performed = await performRun(asking, payload, ending.signal);
+      log.info({ performed }, 'reconciled with Stripe, as was asked for');
+      if (performed !== 'stopped') return;
+    } catch (error) {
+      const failure =
+        error instanceof ReconcileRunning ? error.message : (explainStripe(error) ?? describeFailure(error));
+      log.warn({ failure }, 'could not reconcile; tries again');
+      // The queue keeps and logs the message of what is thrown: the original's may quote data.
+      throw new Error(failure);
+    }
+    throw new Error('The worker was stopped: another attempt goes on with it.');
+  };
   const queue = await startJobQueue({
     connectionString: deps.connectionString,
     tasks,
@@ -101,6 +124,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   return {
     async stop() {
       stopping = true;
+      ending.abort();
       clearInterval(timer);
       clearInterval(pruneTimer);
       await Promise.all([sweeping, pruning]);

@@ -206,7 +206,10 @@ export async function readUnknownOutcomes(
 
 export type Done = 'repaired' | 'imported' | 'left';
 
-/** Writes a difference, once for as long as it is open: seen again it may be put right (reconcile_differences_open). */
+/**
+ * Writes a difference, once for as long as it is open: seen again it may be put right (reconcile_differences_open). One that somebody has
+ * settled as it is stays settled for as long as both sides go on to say the same (reconcile_differences_settled).
+ */
 export async function recordDifference(
   db: Queryable,
   runId: string,
@@ -215,10 +218,20 @@ export async function recordDifference(
 ): Promise<void> {
   await db.query({
     name: 'reconcile_differences.record',
-    text: `INSERT INTO reconcile_differences (difference_id, run_id, seen_run_id, brand_id, kind, entity_type, entity_id,
+    text: `WITH settled AS (
+             UPDATE reconcile_differences SET seen_run_id = $2
+             WHERE $10 = 'left' AND closed_by_id IS NOT NULL AND agreed_at IS NULL
+               AND (stripe_id = $7 OR ($7::text IS NULL AND stripe_id IS NULL))
+               AND entity_id IS NOT DISTINCT FROM $6 AND kind = $4
+               AND md5(coalesce(here::text, '') || coalesce(at_stripe::text, ''))
+                 = md5(coalesce($8::jsonb::text, '') || coalesce($9::jsonb::text, ''))
+             RETURNING difference_id
+           )
+           INSERT INTO reconcile_differences (difference_id, run_id, seen_run_id, brand_id, kind, entity_type, entity_id,
                                               stripe_id, here, at_stripe, done, found_at, closed_at)
            SELECT $1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, CASE WHEN $10 <> 'left' THEN now END
            FROM clock_timestamp() AS now
+           WHERE NOT EXISTS (SELECT FROM settled)
            ON CONFLICT (stripe_id, entity_id, kind, md5(coalesce(here::text, '') || coalesce(at_stripe::text, '')))
              WHERE closed_at IS NULL
            DO UPDATE SET seen_run_id = excluded.seen_run_id, done = excluded.done, closed_at = excluded.closed_at`,
@@ -237,11 +250,18 @@ export async function recordDifference(
   });
 }
 
-/** Closes what was open about these objects and was not seen by this run: the two sides agree (reconcile_differences_open). */
+/**
+ * Closes what was open about these objects and was not seen by this run: the two sides agree (reconcile_differences_open). What somebody had
+ * settled about them is settled no longer, but over (reconcile_differences_settled).
+ */
 export async function closeDifferences(db: Queryable, runId: string, stripeIds: string[]): Promise<void> {
   await db.query({
     name: 'reconcile_differences.close',
-    text: `UPDATE reconcile_differences SET closed_at = clock_timestamp()
+    text: `WITH over AS (
+             UPDATE reconcile_differences SET agreed_at = clock_timestamp()
+             WHERE stripe_id = ANY($2) AND closed_by_id IS NOT NULL AND agreed_at IS NULL AND seen_run_id <> $1
+           )
+           UPDATE reconcile_differences SET closed_at = clock_timestamp()
            WHERE stripe_id = ANY($2) AND closed_at IS NULL AND seen_run_id <> $1`,
     values: [runId, stripeIds],
   });
@@ -265,7 +285,7 @@ export interface RecordedDifference extends Difference {
   found_at: Date;
 }
 
-/** What a run has found, and what was found before and still is so; the first of them (reconcile_differences_by_run). */
+/** What a run has found, and what was found before, still is so and nobody has settled; the first of them (reconcile_differences_by_run). */
 export async function readDifferences(
   db: Queryable,
   runId: string,
@@ -274,7 +294,8 @@ export async function readDifferences(
   const { rows } = await db.query<RecordedDifference>({
     name: 'reconcile_differences.of_run',
     text: `SELECT difference_id, kind, brand_id, entity_type, entity_id, stripe_id, here, at_stripe, done, found_at
-           FROM reconcile_differences WHERE seen_run_id = $1 ORDER BY difference_id LIMIT $2`,
+           FROM reconcile_differences WHERE seen_run_id = $1 AND closed_by_id IS NULL
+           ORDER BY difference_id LIMIT $2`,
     values: [runId, limit],
   });
   return rows;

@@ -1,4 +1,5 @@
 import { alone } from '../../database/alone.ts';
+import type { Queryable } from '../../database/pool.ts';
 import { newId } from '../../ids.ts';
 import type { AskDeps } from '../ask.ts';
 import { STEPS, type Window } from '../pages.ts';
@@ -61,9 +62,8 @@ export async function reconcile(deps: AskDeps, options: ReconcileOptions): Promi
 async function run(deps: AskDeps, options: ReconcileOptions): Promise<ReconcileResult> {
   const { pool } = deps;
   const asked_until = options.to ?? null;
-  const known = await queries.takeUnfinished(pool, options.from, asked_until);
-  const resumed = known !== undefined;
-  let state = known ?? (await begin(deps, options.from, asked_until));
+  const { run: found, resumed } = await takeRun(pool, options.from, asked_until);
+  let state = found;
 
   let status: ReconcileResult['status'] = 'finished';
   for (const [index, step] of RECONCILE_STEPS.entries()) {
@@ -97,7 +97,14 @@ async function run(deps: AskDeps, options: ReconcileOptions): Promise<ReconcileR
   return { run_id, status, resumed, window_from, window_until, counts, done, differences };
 }
 
-async function begin({ pool }: AskDeps, from: Date, asked_until: Date | null): Promise<queries.Run> {
+/** The run over that window that has not come to its end, or a new one. */
+export async function takeRun(
+  db: Queryable,
+  from: Date,
+  asked_until: Date | null,
+): Promise<{ run: queries.Run; resumed: boolean }> {
+  const known = await queries.takeUnfinished(db, from, asked_until);
+  if (known !== undefined) return { run: known, resumed: true };
   const counts: ReconcileCounts = {
     charges: 0,
     invoice_payments: 0,
@@ -111,5 +118,6 @@ async function begin({ pool }: AskDeps, from: Date, asked_until: Date | null): P
     mended: 0,
   };
   const run_id = newId('reconcile');
-  return await queries.insertRun(pool, { run_id, window_from: from, asked_until, step: STEPS[0], counts });
+  const begun = { run_id, window_from: from, asked_until, step: STEPS[0], counts };
+  return { run: await queries.insertRun(db, begun), resumed: false };
 }

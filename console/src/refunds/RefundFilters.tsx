@@ -1,0 +1,89 @@
+import { Checkbox, Select, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { FilterBar } from '../shell/FilterBar.tsx';
+import { t } from '../texts/texts.ts';
+import { dayStart, dayText, nextDay } from '../time/days.ts';
+import { AmountRange } from './AmountRange.tsx';
+import { type RefundFilters, STATUSES } from './filters.ts';
+import { reasonsQuery } from './queries.ts';
+import { reasonText } from './reason.ts';
+
+interface Props {
+  filters: RefundFilters;
+  onChange: (filters: RefundFilters) => void;
+}
+
+/** By what the list is narrowed. Each takes effect as soon as it is whole; together they are the page's address. */
+export function RefundFilterBar({ filters, onChange }: Props) {
+  const { data: reasons = [] } = useQuery(reasonsQuery);
+  const [customer, setCustomer] = useState(filters.customer_id ?? '');
+  useEffect(() => setCustomer(filters.customer_id ?? ''), [filters.customer_id]);
+
+  const set = (change: { [Name in keyof RefundFilters]?: RefundFilters[Name] | undefined }) =>
+    onChange(
+      Object.fromEntries(
+        Object.entries({ ...filters, ...change }).filter(([, value]) => value !== undefined && value !== ''),
+      ),
+    );
+  const codes = reasons.map(({ code }) => ({ value: code, label: reasonText(code) }));
+  const chosen = filters.reason;
+  if (chosen !== undefined && !codes.some(({ value }) => value === chosen)) {
+    codes.push({ value: chosen, label: chosen });
+  }
+  return (
+    <FilterBar
+      label={t.refunds.filters}
+      set={Object.keys(filters).length}
+      onSubmit={() => set({ customer_id: customer.trim() })}
+      onClear={() => onChange({})}
+    >
+      <TextInput
+        label={t.refunds.customer}
+        value={customer}
+        onChange={(event) => setCustomer(event.currentTarget.value)}
+        onBlur={() =>
+          customer.trim() !== (filters.customer_id ?? '') && set({ customer_id: customer.trim() })
+        }
+        w={130}
+      />
+      <Select
+        label={t.refunds.status}
+        placeholder={t.common.all}
+        clearable
+        data={STATUSES.map((status) => ({ value: status, label: t.statuses[status] }))}
+        value={filters.status ?? null}
+        onChange={(status) => set({ status: status ?? undefined })}
+        w={155}
+      />
+      <Select
+        label={t.refunds.reason}
+        placeholder={t.common.all}
+        clearable
+        data={codes}
+        value={chosen ?? null}
+        onChange={(reason) => set({ reason: reason ?? undefined })}
+        w={165}
+      />
+      <AmountRange filters={filters} set={set} />
+      <TextInput
+        type="date"
+        label={t.common.from}
+        value={dayText(filters.created_at_gte)}
+        onChange={({ currentTarget }) => set({ created_at_gte: dayStart(currentTarget.value) })}
+      />
+      <TextInput
+        type="date"
+        label={t.common.until}
+        value={dayText(filters.created_at_lt, -1)}
+        onChange={({ currentTarget }) => set({ created_at_lt: nextDay(currentTarget.value) })}
+      />
+      <Checkbox
+        label={t.refunds.attention}
+        checked={filters.needs_attention === true}
+        onChange={({ currentTarget }) => set({ needs_attention: currentTarget.checked || undefined })}
+        pb={8}
+      />
+    </FilterBar>
+  );
+}

@@ -1,0 +1,83 @@
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from '@tanstack/react-router';
+import { readInsightsSearch } from './insights/period.ts';
+import { readRefundFilters } from './refunds/filters.ts';
+import { SignedIn } from './session/SignedIn.tsx';
+import { sessionQuery } from './session/session.ts';
+import { Crashed, Missing } from './shell/Failures.tsx';
+import { Shell } from './shell/Shell.tsx';
+
+interface RouterContext {
+  queries: QueryClient;
+}
+
+const root = createRootRouteWithContext<RouterContext>()({
+  loader: ({ context }) => context.queries.ensureQueryData(sessionQuery),
+  component: () => (
+    <SignedIn>
+      <Shell />
+    </SignedIn>
+  ),
+  errorComponent: Crashed,
+  notFoundComponent: Missing,
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/refunds', replace: true });
+  },
+});
+
+const refunds = createRoute({
+  getParentRoute: () => root,
+  path: '/refunds',
+  validateSearch: readRefundFilters,
+  component: lazyRouteComponent(() => import('./refunds/RefundList.tsx'), 'RefundList'),
+});
+
+const refund = createRoute({
+  getParentRoute: () => root,
+  path: '/refunds/$refund_id',
+  component: lazyRouteComponent(() => import('./refunds/RefundPage.tsx'), 'RefundPage'),
+});
+
+const payment = createRoute({
+  getParentRoute: () => root,
+  path: '/payments/$payment_id',
+  validateSearch: ({ refund }: Record<string, unknown>): { refund?: true } =>
+    refund === true ? { refund } : {},
+  component: lazyRouteComponent(() => import('./payments/PaymentPage.tsx'), 'PaymentPage'),
+});
+
+const insights = createRoute({
+  getParentRoute: () => root,
+  path: '/insights',
+  validateSearch: readInsightsSearch,
+  component: lazyRouteComponent(() => import('./insights/InsightsPage.tsx'), 'InsightsPage'),
+});
+
+/** Every page, by its address under `/console`. */
+export function createRoutes(queries: QueryClient) {
+  return createRouter({
+    routeTree: root.addChildren([home, refunds, refund, payment, insights]),
+    basepath: '/console',
+    context: { queries },
+    defaultPreload: 'intent',
+    defaultErrorComponent: Crashed,
+    scrollRestoration: true,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createRoutes>;
+  }
+}

@@ -1,0 +1,27 @@
+import { ActionIcon, CopyButton, Group, Tooltip } from '@mantine/core';
+import { t } from '../texts/texts.ts';
+import { IconCheck, IconCopy } from './icons.tsx';
+
+/** Something to be read out or pasted elsewhere: an id, a bank reference. */
+export function Copyable({ value, what }: { value: string; what: string }) {
+  return (
+    <Group gap={4} wrap="nowrap" component="span" display="inline-flex">
+      <span className="id">{value}</span>
+      <CopyButton value={value}>
+        {({ copied, copy }) => (
+          <Tooltip label={copied ? t.common.copied : t.common.copy_what(what)}>
+            <ActionIcon
+              size="sm"
+              variant="subtle"
+              color="gray"
+              onClick={copy}
+              aria-label={copied ? t.common.copied : t.common.copy_what(what)}
+            >
+              {copied ? <IconCheck /> : <IconCopy />}
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </CopyButton>
+    </Group>
+  );
+}

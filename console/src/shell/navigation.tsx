@@ -1,0 +1,18 @@
+import type { ComponentType } from 'react';
+import { t } from '../texts/texts.ts';
+import { IconCard, IconChart, IconRefund } from './icons.tsx';
+
+interface NavigationEntry {
+  to: string;
+  label: string;
+  icon: ComponentType;
+  /** Any one of these opens it. */
+  scopes: readonly string[];
+}
+
+/** Where one can go, in the order of how often one does. */
+export const PAGES: readonly NavigationEntry[] = [
+  { to: '/refunds', label: t.navigation.refunds, icon: IconRefund, scopes: ['admin:refunds.read'] },
+  { to: '/payments', label: t.navigation.payments, icon: IconCard, scopes: ['admin:payments.read'] },
+  { to: '/insights', label: t.navigation.insights, icon: IconChart, scopes: ['admin:refunds.read'] },
+];

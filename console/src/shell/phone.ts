@@ -1,0 +1,2 @@
+/** Where a table's columns no longer fit beside one another. */
+export const PHONE = '(max-width: 48em)';
