@@ -23,7 +23,7 @@ export interface ConsoleFigures {
   layout_shift: number;
 }
 
-export interface Waits {
+interface Waits {
   p50_ms: number;
   max_ms: number;
 }

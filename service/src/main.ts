@@ -30,6 +30,7 @@ import { createProvider } from './stripe/provider.ts';
 import { measureReconciliation } from './stripe/reconcile/metrics.ts';
 import { startNightly } from './stripe/reconcile/nightly.ts';
 import { startWorker } from './stripe/worker.ts';
+import { findUnencrypted } from './unencrypted.ts';
 
 const DATABASE_WAIT_MS = 30_000;
 const DATABASE_PAUSE_MS = 500;
@@ -43,6 +44,13 @@ async function main(): Promise<void> {
   const log = createLog({ level: config.log_level, role: config.role });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(signal));
+
+  for (const setting of findUnencrypted(config)) {
+    log.warn(
+      { setting },
+      'a connection to another machine is not encrypted, or not to a verified certificate',
+    );
+  }
 
   await using running = new AsyncDisposableStack();
   if (!(await waitForDatabase(config, log, stop.signal))) return;

@@ -4,7 +4,7 @@ import type { RefundFilters } from '../refunds/filters.ts';
 import { PageLink } from '../shell/links.tsx';
 import { t } from '../texts/texts.ts';
 
-export interface Part {
+interface Part {
   key: string;
   label: string;
   count: number;

@@ -58,6 +58,7 @@ function writeByHand(name: ErrorName) {
 export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const known = toServiceError(error, request);
   if (known.status >= 500) request.log.error({ err: known.cause ?? error }, known.message);
+  reply.error_code = known.code;
   // Also where a request failed before any hook could set it.
   reply.headers({
     'x-request-id': request.id,

@@ -78,6 +78,26 @@ test('a request is one line: method, route, status, duration, client; neither qu
   assert.ok(!service.logged().includes(access_token));
 });
 
+test('who was not let in, and who may not do what they asked for, is logged with why and from where', async () => {
+  await service.get('/v1/admin/refunds', { authorization: 'Bearer guessed', 'x-request-id': 'guess' });
+  const { access_token } = await service.issuer.mintToken({ scope: 'admin:payments.read' });
+  await service.get('/v1/admin/refunds', {
+    authorization: `Bearer ${access_token}`,
+    'x-request-id': 'other-scope',
+  });
+  for (const [id, status, error] of [
+    ['guess', 401, 'invalid_token'],
+    ['other-scope', 403, 'insufficient_scope'],
+  ] as const) {
+    const [line] = await linesOf(id);
+    assert.deepEqual(
+      [line?.status, line?.error, line?.address, line?.level],
+      [status, error, '127.0.0.1', 40],
+      id,
+    );
+  }
+});
+
 test('nothing that was refused is logged in full either: a wrong token, a wrong query, a wrong path', async () => {
   await fetch(`${service.url}/v1/admin/refunds`, { headers: { authorization: 'Bearer secret-token-1' } });
   await fetch(`${service.url}/v1/admin/refunds`, { headers: { authorization: 'Bearer secret token-2' } });

@@ -76,8 +76,9 @@ export function signInRoutes({
 
     // A sign-in that comes to nothing counts as a guess.
     const onError = async (request: FastifyRequest, _reply: unknown, error: Error) => {
-      if (error instanceof ServiceError && error.status < 500 && error.status !== 429)
-        failures.add(request.ip);
+      if (!(error instanceof ServiceError) || error.status >= 500 || error.status === 429) return;
+      failures.add(request.ip);
+      request.log.warn({ error: error.code, address: request.ip }, 'a sign-in came to nothing');
     };
     app.get('/auth/callback', { schema: hidden, onError }, async (request, reply) => {
       failures.refuseBeyond(request.ip);
@@ -93,9 +94,9 @@ export function signInRoutes({
       const before = request.cookies[cookies.session];
       // A session is never carried over: whoever knew its name would be signed in as well.
       if (before !== undefined) await sessions.end(before).catch(() => {});
-      return reply
-        .setCookie(cookies.session, await sessions.begin(signedIn), cookies.options)
-        .redirect(return_to, 303);
+      const name = await sessions.begin(signedIn);
+      request.log.info({ actor_id: signedIn.sub, address: request.ip }, 'signed in');
+      return reply.setCookie(cookies.session, name, cookies.options).redirect(return_to, 303);
     });
 
     app.get('/auth/session', { schema: { hide: true, security: [{ accessToken: [] }] } }, async (request) => {
@@ -117,7 +118,10 @@ export function signInRoutes({
       refuseOtherSites(request, origin);
       const name = request.cookies[cookies.session];
       reply.clearCookie(cookies.session, cookies.options);
-      if (name !== undefined && !(await end(request, name))) failures.add(request.ip);
+      if (name !== undefined) {
+        if (await end(request, name)) request.log.info({ address: request.ip }, 'signed out');
+        else failures.add(request.ip);
+      }
       const location = await party.endSessionAddress(`${public_url}/`).catch(() => undefined);
       return { location: location ?? '/' };
     });

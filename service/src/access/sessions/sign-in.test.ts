@@ -192,6 +192,24 @@ test('signing out ends the session here and its tokens at the issuer, and says w
   assert.deepEqual(await facts.json(), { active: false });
 });
 
+test('who signs in and out, and a sign-in that comes to nothing, is logged with from where', async () => {
+  const { here } = await signIn('agent');
+  await here.post('/auth/sign-out');
+  await here.go('/auth/callback?error=access_denied&state=x');
+  const said = service
+    .logged()
+    .split('\n')
+    .filter((line) => /signed|sign-in came/.test(line))
+    .map((line) => JSON.parse(line))
+    .map(({ msg, address, actor_id, error }) => ({ msg, address, actor_id, error }));
+  const address = '127.0.0.1';
+  assert.deepEqual(said.slice(-3), [
+    { msg: 'signed in', address, actor_id: 'agent', error: undefined },
+    { msg: 'signed out', address, actor_id: undefined, error: undefined },
+    { msg: 'a sign-in came to nothing', address, actor_id: undefined, error: 'validation_error' },
+  ]);
+});
+
 test('nobody is signed out by a page of another site', async () => {
   const { here } = await signIn('agent');
   const response = await here.post('/auth/sign-out', undefined, { origin: 'https://evil.example' });
