@@ -71,6 +71,28 @@ test('where there is no discovery, the introspection address alone is enough', a
   assert.equal((await direct.check(access_token))?.client_id, 'developer');
 });
 
+test('an issuer that sends us elsewhere is not followed: nobody else is told our secret or the token', async () => {
+  const asked: string[] = [];
+  const elsewhere = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.setHeader('content-type', 'application/json').end('{"active":true,"client_id":"anybody"}');
+  }).listen(0, '127.0.0.1');
+  await once(elsewhere, 'listening');
+  const { port } = elsewhere.address() as AddressInfo;
+  const sending = createServer((_request, response) => {
+    response.writeHead(307, { location: `http://127.0.0.1:${port}/introspection` }).end();
+  }).listen(0, '127.0.0.1');
+  await once(sending, 'listening');
+  const introspection_url = `http://127.0.0.1:${(sending.address() as AddressInfo).port}/introspection`;
+  try {
+    const sent = connectIssuer({ introspection_url, ...credentials });
+    await assert.rejects(sent.check('a-token'), IssuerUnavailable);
+    assert.deepEqual(asked, []);
+  } finally {
+    for (const server of [elsewhere, sending]) server.close().closeAllConnections();
+  }
+});
+
 test('wrong credentials of ours mean unavailable, not that the token is bad', async () => {
   const stranger = connectIssuer({
     issuer: local.url,
