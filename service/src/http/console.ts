@@ -36,6 +36,7 @@ export async function serveConsole(app: FastifyInstance, directory = BUILT): Pro
     prefix: '/console/assets/',
     index: false,
     redirect: false,
+    dotfiles: 'ignore',
     immutable: true,
     maxAge: '365d',
     schemaHide: true,

@@ -14,7 +14,13 @@ for (const path of [LIST, `${LIST}/refund_unknown`, '/v1/nowhere', '/healthz', '
   test(`the answer to ${path} is kept by no cache, run, framed or embedded by no browser, and says to nobody where it came from`, async () => {
     const { headers } = await plain.get(path);
     assert.equal(headers.get('cache-control'), 'no-store');
-    assert.equal(headers.get('content-security-policy'), "default-src 'none'; frame-ancestors 'none'");
+    assert.deepEqual(headers.get('content-security-policy')?.split('; '), [
+      "default-src 'none'",
+      "object-src 'none'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ]);
     assert.equal(headers.get('cross-origin-resource-policy'), 'same-origin');
     assert.equal(headers.get('referrer-policy'), 'no-referrer');
     assert.equal(headers.get('x-content-type-options'), 'nosniff');

@@ -63,6 +63,8 @@ export function signInRoutes({
       },
       async (request, reply) => {
         const { return_to = HOME, again = false } = request.query;
+        // A page of another site starts no session for somebody who has not asked for one: they are shown where to begin.
+        if (request.headers['sec-fetch-site'] === 'cross-site') return reply.redirect(HOME, 303);
         const { address, attempt } = await unlessUnavailable(() => party.begin(again ? 0 : undefined));
         const remembered = await seal.seal(
           { ...attempt, return_to: ownPath(return_to, public_url) },

@@ -126,6 +126,15 @@ test('a page of the service itself may change what its person may', async () => 
   assert.equal((await auditor.post(LIST, { payment_id: 'payment_unknown', amount_cents: 1 })).status, 403);
 });
 
+test('a page of another site begins no sign-in', async () => {
+  const response = await fetch(`${service.url}/auth/sign-in?return_to=/console/refunds`, {
+    headers: { 'sec-fetch-site': 'cross-site' },
+    redirect: 'manual',
+  });
+  assert.deepEqual([response.status, response.headers.get('location')], [303, '/console']);
+  assert.equal(response.headers.get('set-cookie'), null);
+});
+
 test('a sign-in that was begun in another browser, changed on the way or finished once signs nobody in', async () => {
   const stranger = new Browser(service.url);
   const { here, callback } = await signIn('agent');
