@@ -90,7 +90,9 @@ async function createCluster(
   durable: boolean,
 ): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (name.startsWith('making-')) await rm(join(directory, name), { recursive: true, force: true });
+    if (!name.startsWith('making-')) continue;
+    // Whoever was making it may have been killed without it, and still be writing.
+    await rm(join(directory, name), { recursive: true, force: true, maxRetries: 10 });
   }
   const password = await makePassword(directory);
   const making = join(directory, `making-${randomUUID()}`);

@@ -236,7 +236,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'that the audit log does not keep what was looked for in free text',
     file: 'audit/reads.ts',
-    find: 'audited.withheld?.includes(name) !== true &&\n',
+    find: 'audited.withheld?.includes(name) !== true && ',
     replace: '',
     tests: ['audit/reads'],
   },

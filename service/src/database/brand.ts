@@ -26,9 +26,6 @@ export function seeing(pool: pg.Pool, brandId: string | undefined): Pool {
   const query = async (...args: unknown[]) => {
     const client = await connect();
     let failure: Error | undefined;
-    // Unheard, a connection that is lost in between would end the process.
-    const lose = () => {};
-    client.on('error', lose);
     try {
       const [, answer] = await Promise.all([seen(client), Reflect.apply(client.query, client, args)]);
       return answer;
@@ -36,7 +33,6 @@ export function seeing(pool: pg.Pool, brandId: string | undefined): Pool {
       failure = error as Error;
       throw error;
     } finally {
-      client.off('error', lose);
       client.release(failure);
     }
   };

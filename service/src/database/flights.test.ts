@@ -129,3 +129,18 @@ test('a connection that is cut in the middle of what was sent together fails all
   });
   assert.deepEqual(await notes(), [{ note: 'c' }]);
 });
+
+test('a connection that is cut while somebody holds it and asks nothing ends their work, not the process', async () => {
+  const lost = withTransaction(pool, async (tx) => {
+    const { rows } = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+    // Until its end has been heard of, while nobody waits for an answer of it.
+    for (;;) {
+      const { rows: left } = await pool.query('SELECT FROM pg_stat_activity WHERE pid = $1', [rows[0]?.pid]);
+      if (left.length === 0) break;
+    }
+    await tx.query(write('lost'));
+  });
+  await assert.rejects(lost);
+  assert.deepEqual(await notes(), [{ note: 'c' }]);
+});

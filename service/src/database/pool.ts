@@ -89,6 +89,8 @@ export function openPool({
     options: '-c TimeZone=UTC',
   });
   pool.on('error', (error) => onError?.(error));
+  // The pool listens to idle ones only: one that is lost while it is lent, and nothing is asked of it, would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   if (pipeline) pool.on('connect', sendTogether);
   return pool;
 }
@@ -97,7 +99,6 @@ export function openPool({
 export async function withTransaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
-  // The pool listens to idle connections only: one lost between two statements would end the process.
   const lose = (error: Error) => {
     broken = error;
   };

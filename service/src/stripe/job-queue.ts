@@ -119,18 +119,13 @@ async function stopRun({ runner }: QueueRun): Promise<void> {
 
 /** One connection to listen, one to say that it is at work, and one for each job under way. */
 function createQueuePool({ connectionString, concurrency, log }: JobQueueOptions): pg.Pool {
-  const pool = openPool({
+  return openPool({
     connectionString,
     max: concurrency + 3,
     applicationName: 'payments jobs',
     pipeline: false,
     onError: () => log.warn('an idle connection of the job queue was lost'),
   });
-  // The pool listens to idle connections only: one lost while it is lent would end the process.
-  pool.on('connect', (client) => {
-    client.on('error', () => {});
-  });
-  return pool;
 }
 
 /** The queue's own log lines, in ours. What it says of single jobs is said better by the task. */

@@ -57,6 +57,7 @@ export interface RelyingParty {
   endSessionAddress(back: string): Promise<string | undefined>;
 }
 
+const HOWEVER_LONG_s = 365 * 24 * 3_600;
 const LONGEST_EXPIRY_s = 365 * 24 * 3_600;
 
 export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
@@ -112,7 +113,8 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
           nonce: attempt.nonce,
           code_challenge: await oauth.calculatePKCECodeChallenge(attempt.code_verifier),
           code_challenge_method: 'S256',
-          max_age: max_age_s === undefined ? undefined : String(max_age_s),
+          // Asked for in any case: only then has an issuer to say when the person signed in (OpenID Connect Core, 2, `auth_time`).
+          max_age: String(max_age_s ?? HOWEVER_LONG_s),
         };
         for (const [name, value] of Object.entries(parameters)) {
           if (value !== undefined) address.searchParams.set(name, value);

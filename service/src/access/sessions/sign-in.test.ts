@@ -99,6 +99,14 @@ test('somebody who signs in with the browser may do what they are allowed to, an
   assert.ok(!kept.includes(here.cookies.get(SESSION) ?? ''), 'the session’s name is hashed');
 });
 
+test('whoever has just signed in has a recent sign-in: the issuer is asked to say when it was', async () => {
+  const before = Date.now();
+  const { here } = await signIn('agent');
+  const { signed_in_at } = (await (await here.go('/auth/session')).json()) as { signed_in_at: string };
+  // The issuer says it in whole seconds.
+  assert.ok(Date.parse(signed_in_at) >= before - 1_000, signed_in_at);
+});
+
 test('the cookie is for TLS, this host and requests of its own pages only', () => {
   const { session, options } = cookiesFor('https://payments.example');
   assert.equal(session, '__Host-payments_session');
