@@ -7,6 +7,7 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import { readInsightsSearch } from './insights/period.ts';
+import { readPaymentFilters } from './payments/filters.ts';
 import { readRefundFilters } from './refunds/filters.ts';
 import { SignedIn } from './session/SignedIn.tsx';
 import { sessionQuery } from './session/session.ts';
@@ -49,12 +50,25 @@ const refund = createRoute({
   component: lazyRouteComponent(() => import('./refunds/RefundPage.tsx'), 'RefundPage'),
 });
 
+const payments = createRoute({
+  getParentRoute: () => root,
+  path: '/payments',
+  validateSearch: readPaymentFilters,
+  component: lazyRouteComponent(() => import('./payments/PaymentList.tsx'), 'PaymentList'),
+});
+
 const payment = createRoute({
   getParentRoute: () => root,
   path: '/payments/$payment_id',
   validateSearch: ({ refund }: Record<string, unknown>): { refund?: true } =>
     refund === true ? { refund } : {},
   component: lazyRouteComponent(() => import('./payments/PaymentPage.tsx'), 'PaymentPage'),
+});
+
+const customer = createRoute({
+  getParentRoute: () => root,
+  path: '/customers/$customer_id',
+  component: lazyRouteComponent(() => import('./customers/CustomerPage.tsx'), 'CustomerPage'),
 });
 
 const insights = createRoute({
@@ -67,7 +81,7 @@ const insights = createRoute({
 /** Every page, by its address under `/console`. */
 export function createRoutes(queries: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([home, refunds, refund, payment, insights]),
+    routeTree: root.addChildren([home, refunds, refund, payments, payment, customer, insights]),
     basepath: '/console',
     context: { queries },
     defaultPreload: 'intent',

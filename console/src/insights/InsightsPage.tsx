@@ -1,15 +1,4 @@
-import {
-  Button,
-  Card,
-  Group,
-  Loader,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-  TextInput,
-  Title,
-} from '@mantine/core';
+import { Button, Card, Group, Loader, Select, SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import { useToggle } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
@@ -22,7 +11,7 @@ import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { PageLink } from '../shell/links.tsx';
 import { Page } from '../shell/Page.tsx';
 import { t } from '../texts/texts.ts';
-import { dayStart, dayText, nextDay } from '../time/days.ts';
+import { DayRange } from '../time/DayRange.tsx';
 import { formatDuration } from '../time/duration.ts';
 import { Breakdown } from './Breakdown.tsx';
 import { dateText, OverTime } from './OverTime.tsx';
@@ -65,19 +54,7 @@ export function InsightsPage() {
           onChange={(days) => days !== null && days !== 'other' && set(lastDays(Number(days)))}
           w={170}
         />
-        <TextInput
-          type="date"
-          label={t.common.from}
-          value={dayText(period.created_at_gte)}
-          onChange={({ currentTarget }) => set({ created_at_gte: dayStart(currentTarget.value) })}
-        />
-        <TextInput
-          type="date"
-          label={t.common.until}
-          value={dayText(period.created_at_lt, -1)}
-          error={isPeriod(period) ? undefined : t.insights.bad_period}
-          onChange={({ currentTarget }) => set({ created_at_lt: nextDay(currentTarget.value) })}
-        />
+        <DayRange period={period} set={set} error={isPeriod(period) ? undefined : t.insights.bad_period} />
       </Group>
       {currencies.isError && <ErrorNotice error={currencies.error} retry={() => void currencies.refetch()} />}
       {currencies.isSuccess && currency === undefined && (

@@ -1,6 +1,7 @@
-import { Group, Select, TextInput } from '@mantine/core';
+import { Group, TextInput } from '@mantine/core';
 import { amountDigits } from '@payments/service/payments/money.ts';
 import { useEffect, useState } from 'react';
+import { CurrencySelect } from '../money/CurrencySelect.tsx';
 import { parseMoney } from '../money/money.ts';
 import { t } from '../texts/texts.ts';
 import type { RefundFilters } from './filters.ts';
@@ -10,27 +11,14 @@ interface Props {
   set: (change: { [Name in keyof RefundFilters]?: RefundFilters[Name] | undefined }) => void;
 }
 
-/** What is asked for most; any other stands in the address and is shown as well. */
-const CURRENCIES = ['eur', 'usd', 'gbp', 'jpy', 'chf', 'sek', 'cad', 'aud', 'kwd'];
-
 /** A currency, and amounts in its own decimals. */
 export function AmountRange({ filters, set }: Props) {
   const { currency } = filters;
-  const known =
-    currency === undefined || CURRENCIES.includes(currency) ? CURRENCIES : [...CURRENCIES, currency];
   return (
     <Group gap="xs" align="end" wrap="nowrap">
-      <Select
-        label={t.refunds.currency}
-        placeholder={t.common.all}
-        clearable
-        searchable
-        data={known.map((code) => ({ value: code, label: code.toUpperCase() }))}
-        value={currency ?? null}
-        onChange={(code) =>
-          set({ currency: code ?? undefined, amount_cents_gte: undefined, amount_cents_lte: undefined })
-        }
-        w={92}
+      <CurrencySelect
+        value={currency}
+        onChange={(code) => set({ currency: code, amount_cents_gte: undefined, amount_cents_lte: undefined })}
       />
       {currency !== undefined && (
         <>

@@ -1,9 +1,9 @@
-import { Checkbox, Select, TextInput } from '@mantine/core';
+import { Checkbox, Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
 import { FilterBar } from '../shell/FilterBar.tsx';
+import { TextFilter } from '../shell/TextFilter.tsx';
 import { t } from '../texts/texts.ts';
-import { dayStart, dayText, nextDay } from '../time/days.ts';
+import { DayRange } from '../time/DayRange.tsx';
 import { AmountRange } from './AmountRange.tsx';
 import { type RefundFilters, STATUSES } from './filters.ts';
 import { reasonsQuery } from './queries.ts';
@@ -17,9 +17,6 @@ interface Props {
 /** By what the list is narrowed. Each takes effect as soon as it is whole; together they are the page's address. */
 export function RefundFilterBar({ filters, onChange }: Props) {
   const { data: reasons = [] } = useQuery(reasonsQuery);
-  const [customer, setCustomer] = useState(filters.customer_id ?? '');
-  useEffect(() => setCustomer(filters.customer_id ?? ''), [filters.customer_id]);
-
   const set = (change: { [Name in keyof RefundFilters]?: RefundFilters[Name] | undefined }) =>
     onChange(
       Object.fromEntries(
@@ -32,20 +29,11 @@ export function RefundFilterBar({ filters, onChange }: Props) {
     codes.push({ value: chosen, label: chosen });
   }
   return (
-    <FilterBar
-      label={t.refunds.filters}
-      set={Object.keys(filters).length}
-      onSubmit={() => set({ customer_id: customer.trim() })}
-      onClear={() => onChange({})}
-    >
-      <TextInput
+    <FilterBar label={t.refunds.filters} set={Object.keys(filters).length} onClear={() => onChange({})}>
+      <TextFilter
         label={t.refunds.customer}
-        value={customer}
-        onChange={(event) => setCustomer(event.currentTarget.value)}
-        onBlur={() =>
-          customer.trim() !== (filters.customer_id ?? '') && set({ customer_id: customer.trim() })
-        }
-        w={130}
+        value={filters.customer_id}
+        onChange={(customer_id) => set({ customer_id })}
       />
       <Select
         label={t.refunds.status}
@@ -66,18 +54,7 @@ export function RefundFilterBar({ filters, onChange }: Props) {
         w={165}
       />
       <AmountRange filters={filters} set={set} />
-      <TextInput
-        type="date"
-        label={t.common.from}
-        value={dayText(filters.created_at_gte)}
-        onChange={({ currentTarget }) => set({ created_at_gte: dayStart(currentTarget.value) })}
-      />
-      <TextInput
-        type="date"
-        label={t.common.until}
-        value={dayText(filters.created_at_lt, -1)}
-        onChange={({ currentTarget }) => set({ created_at_lt: nextDay(currentTarget.value) })}
-      />
+      <DayRange period={filters} set={set} />
       <Checkbox
         label={t.refunds.attention}
         checked={filters.needs_attention === true}

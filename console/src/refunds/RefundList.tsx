@@ -1,17 +1,15 @@
-import { Button, Checkbox, Group, Loader, Paper, Popover, Stack, Table, Text } from '@mantine/core';
-import { useLocalStorage, useMediaQuery } from '@mantine/hooks';
+import { Button, Checkbox, Group, Loader, Popover, Stack, Text } from '@mantine/core';
+import { useLocalStorage } from '@mantine/hooks';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { memo, useMemo } from 'react';
-import { Money } from '../money/Money.tsx';
+import { useMemo } from 'react';
 import { formatMoney } from '../money/money.ts';
 import { Empty } from '../shell/Empty.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
+import { Listing } from '../shell/Listing.tsx';
 import { Page } from '../shell/Page.tsx';
-import { PHONE } from '../shell/phone.ts';
 import { t } from '../texts/texts.ts';
-import { Moment } from '../time/Moment.tsx';
-import { COLUMNS, type Column, type ColumnName, DEFAULT_COLUMNS } from './columns.tsx';
+import { COLUMNS, type ColumnName, columnsNamed, DEFAULT_COLUMNS, RefundCard } from './columns.tsx';
 import type { RefundFilters } from './filters.ts';
 import {
   exportAddress,
@@ -21,8 +19,6 @@ import {
   totalsQuery,
 } from './queries.ts';
 import { RefundFilterBar } from './RefundFilters.tsx';
-import { reasonText } from './reason.ts';
-import { StatusBadge } from './StatusBadge.tsx';
 
 const route = getRouteApi('/refunds');
 
@@ -128,76 +124,19 @@ interface RefundRowsProps {
   shown: readonly ColumnName[];
 }
 
-function RefundRows(props: RefundRowsProps) {
-  return useMediaQuery(PHONE) === true ? <RefundCards {...props} /> : <RefundTable {...props} />;
-}
-
-/** Refunds one below the other, for a phone: what matters of each. */
-function RefundCards({ refunds }: RefundRowsProps) {
+function RefundRows({ refunds, shown }: RefundRowsProps) {
+  const columns = useMemo(() => columnsNamed(shown), [shown]);
   return (
-    <Stack gap="xs" component="ul" className="cards">
-      {refunds.map((refund) => (
-        <Paper key={refund.refund_id} component="li" withBorder radius="md">
-          <Link to="/refunds/$refund_id" params={{ refund_id: refund.refund_id }} className="card-link">
-            <Group justify="space-between" gap="xs">
-              <Text fw={600}>
-                <Money cents={refund.amount_cents} currency={refund.currency} />
-              </Text>
-              <StatusBadge status={refund.status} />
-            </Group>
-            <Text size="sm">{refund.customer_id}</Text>
-            <Text size="xs" c="dimmed">
-              <Moment at={refund.created_at} /> · {reasonText(refund.reason)}
-            </Text>
-            {refund.owed_cents > 0 && (
-              <Text size="sm" fw={600} c="red">
-                {t.refunds.owed(formatMoney(refund.owed_cents, refund.currency))}
-              </Text>
-            )}
-          </Link>
-        </Paper>
-      ))}
-    </Stack>
+    <Listing
+      label={t.refunds.title}
+      rows={refunds}
+      keyOf={({ refund_id }) => refund_id}
+      columns={columns}
+      addressOf={({ refund_id }) => `/refunds/${refund_id}`}
+      card={RefundCard}
+    />
   );
 }
-
-/** Refunds as a table, one line each. */
-function RefundTable({ refunds, shown }: RefundRowsProps) {
-  const columns = useMemo(() => COLUMNS.filter(({ name }) => shown.includes(name)), [shown]);
-  return (
-    <Paper withBorder radius="md" className="table">
-      <Table.ScrollContainer minWidth={600} tabIndex={0} role="region" aria-label={t.refunds.title}>
-        <Table highlightOnHover verticalSpacing="xs" horizontalSpacing="md">
-          <Table.Thead>
-            <Table.Tr>
-              {columns.map(({ name, label, numeric }) => (
-                <Table.Th key={name} scope="col" ta={numeric === true ? 'right' : 'left'}>
-                  {label}
-                </Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {refunds.map((refund) => (
-              <RefundRow key={refund.refund_id} refund={refund} columns={columns} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
-    </Paper>
-  );
-}
-
-/** Drawn once, however many rows come after it. */
-const RefundRow = memo(({ refund, columns }: { refund: ListedRefund; columns: readonly Column[] }) => (
-  <Table.Tr>
-    {columns.map(({ name, numeric, cell: Cell }) => (
-      <Table.Td key={name} ta={numeric === true ? 'right' : 'left'}>
-        <Cell refund={refund} />
-      </Table.Td>
-    ))}
-  </Table.Tr>
-));
 
 function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
   if (!filtered) return <Empty title={t.refunds.empty} text={t.refunds.empty_text} />;

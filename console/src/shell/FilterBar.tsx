@@ -1,6 +1,6 @@
 import { Button, Group } from '@mantine/core';
 import { useDisclosure, useMediaQuery } from '@mantine/hooks';
-import type { FormEvent, ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { t } from '../texts/texts.ts';
 import { PHONE } from './phone.ts';
 
@@ -8,19 +8,14 @@ interface Props {
   label: string;
   /** How many filters are set. */
   set: number;
-  onSubmit: () => void;
   onClear: () => void;
   children: ReactNode;
 }
 
 /** By what a list is narrowed. On a phone it is folded up, so that the list can be seen. */
-export function FilterBar({ label, set, onSubmit, onClear, children }: Props) {
+export function FilterBar({ label, set, onClear, children }: Props) {
   const isPhone = useMediaQuery(PHONE);
   const [opened, { toggle }] = useDisclosure();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    onSubmit();
-  };
   return (
     <search aria-label={label}>
       {isPhone === true && (
@@ -29,7 +24,7 @@ export function FilterBar({ label, set, onSubmit, onClear, children }: Props) {
         </Button>
       )}
       {(isPhone !== true || opened) && (
-        <form onSubmit={submit}>
+        <form onSubmit={(event) => event.preventDefault()}>
           <Group gap={10} align="end">
             {children}
             {set > 0 && (

@@ -2,7 +2,8 @@ import { AppShell, Burger, Group, Loader, NavLink, Stack, Text } from '@mantine/
 import { useDisclosure, useNetwork } from '@mantine/hooks';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { Suspense } from 'react';
-import { covers, useSession } from '../session/session.ts';
+import { Search } from '../search/Search.tsx';
+import { covers, useMay, useSession } from '../session/session.ts';
 import { t } from '../texts/texts.ts';
 import { IconRefund } from './icons.tsx';
 import { PAGES } from './navigation.tsx';
@@ -12,6 +13,7 @@ import { Who } from './Who.tsx';
 export function Shell() {
   const [opened, { toggle, close }] = useDisclosure();
   const { scopes } = useSession();
+  const mayFind = useMay('admin:refunds.read', 'admin:payments.read', 'admin:disputes.read');
   const { online } = useNetwork();
   const path = useRouterState({ select: ({ location }) => location.pathname });
   return (
@@ -37,7 +39,10 @@ export function Shell() {
               <IconRefund /> {t.name}
             </Text>
           </Group>
-          <Who />
+          <Group gap="sm" wrap="nowrap">
+            {mayFind && <Search />}
+            <Who />
+          </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="sm" component="nav" aria-label={t.navigation.label}>

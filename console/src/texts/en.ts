@@ -1,4 +1,6 @@
+export { customer, payments } from './en/customers.ts';
 export { insights } from './en/insights.ts';
+export { search } from './en/search.ts';
 
 /** The console's words. Names are the field's and the same as in the API; sentences say what to do. */
 
@@ -61,7 +63,7 @@ export const common = {
   copy_what: (what: string) => `Copy ${what}`,
   none: '—',
   all: 'All',
-  any: 'Any',
+  currency: 'Currency',
   from: 'From',
   until: 'Until',
   clear: 'Clear filters',
@@ -111,7 +113,6 @@ export const refunds = {
   customer: 'Customer',
   status: 'Status',
   reason: 'Reason',
-  currency: 'Currency',
   amount_from: 'Amount from',
   amount_to: 'Amount to',
   attention: 'Needs attention',

@@ -1,0 +1,82 @@
+import { Paper, Stack, Table } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { Link } from '@tanstack/react-router';
+import { type ComponentType, memo } from 'react';
+import { PHONE } from './phone.ts';
+
+export interface Column<Row> {
+  name: string;
+  label: string;
+  numeric?: true;
+  cell: ComponentType<{ row: Row }>;
+}
+
+interface Props<Row> {
+  /** What the rows are, for those who do not see the heading. */
+  label: string;
+  rows: readonly Row[];
+  keyOf: (row: Row) => string;
+  /** The same array as long as the same columns are shown. */
+  columns: readonly Column<Row>[];
+  /** Where a row leads, and what matters of it: for a phone, on which rows are one below the other. */
+  addressOf: (row: Row) => string;
+  card: ComponentType<{ row: Row }>;
+}
+
+/** Rows of a list: a table, or on a phone cards. */
+export function Listing<Row>(props: Props<Row>) {
+  return useMediaQuery(PHONE) === true ? <Cards {...props} /> : <Lines {...props} />;
+}
+
+function Cards<Row>({ rows, keyOf, addressOf, card: Card }: Props<Row>) {
+  return (
+    <Stack gap="xs" component="ul" className="cards">
+      {rows.map((row) => (
+        <Paper key={keyOf(row)} component="li" withBorder radius="md">
+          <Link to={addressOf(row)} className="card-link">
+            <Card row={row} />
+          </Link>
+        </Paper>
+      ))}
+    </Stack>
+  );
+}
+
+function Lines<Row>({ label, rows, keyOf, columns }: Props<Row>) {
+  return (
+    <Paper withBorder radius="md" className="table">
+      <Table.ScrollContainer minWidth={600} tabIndex={0} role="region" aria-label={label}>
+        <Table highlightOnHover verticalSpacing="xs" horizontalSpacing="md">
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map(({ name, label, numeric }) => (
+                <Table.Th key={name} scope="col" ta={numeric === true ? 'right' : 'left'}>
+                  {label}
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map((row) => (
+              <Line key={keyOf(row)} row={row} columns={columns} />
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+    </Paper>
+  );
+}
+
+function DrawLine<Row>({ row, columns }: { row: Row; columns: readonly Column<Row>[] }) {
+  return (
+    <Table.Tr>
+      {columns.map(({ name, numeric, cell: Cell }) => (
+        <Table.Td key={name} ta={numeric === true ? 'right' : 'left'}>
+          <Cell row={row} />
+        </Table.Td>
+      ))}
+    </Table.Tr>
+  );
+}
+/** Drawn once, however many rows come after it. */
+const Line = memo(DrawLine) as typeof DrawLine;
