@@ -48,3 +48,9 @@ export const IconChart = () => (
     <path d="M4 20V4M4 20h16M8.500 16v-4M13 16V8M17.500 16v-6" />
   </Icon>
 );
+export const IconSearch = () => (
+  <Icon>
+    <circle cx="11" cy="11" r="6.500" />
+    <path d="m16 16 4.500 4.500" />
+  </Icon>
+);
