@@ -8,6 +8,7 @@ import {
 } from '@tanstack/react-router';
 import { readInsightsSearch } from './insights/period.ts';
 import { readPaymentFilters } from './payments/filters.ts';
+import { type Action, readAction } from './refunds/actions/acts.ts';
 import { readRefundFilters } from './refunds/filters.ts';
 import { SignedIn } from './session/SignedIn.tsx';
 import { sessionQuery } from './session/session.ts';
@@ -44,10 +45,26 @@ const refunds = createRoute({
   component: lazyRouteComponent(() => import('./refunds/RefundList.tsx'), 'RefundList'),
 });
 
+const readRefundSearch = (search: Record<string, unknown>): { action?: Action } => {
+  const action = readAction(search.action);
+  return action === undefined ? {} : { action };
+};
+
 const refund = createRoute({
   getParentRoute: () => root,
   path: '/refunds/$refund_id',
+  validateSearch: readRefundSearch,
   component: lazyRouteComponent(() => import('./refunds/RefundPage.tsx'), 'RefundPage'),
+});
+
+const approvals = createRoute({
+  getParentRoute: () => root,
+  path: '/approvals',
+  validateSearch: (search: Record<string, unknown>): { refund_id?: string; action?: Action } => ({
+    ...(typeof search.refund_id === 'string' ? { refund_id: search.refund_id } : {}),
+    ...readRefundSearch(search),
+  }),
+  component: lazyRouteComponent(() => import('./approvals/Approvals.tsx'), 'Approvals'),
 });
 
 const payments = createRoute({
@@ -81,7 +98,7 @@ const insights = createRoute({
 /** Every page, by its address under `/console`. */
 export function createRoutes(queries: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([home, refunds, refund, payments, payment, customer, insights]),
+    routeTree: root.addChildren([home, refunds, refund, approvals, payments, payment, customer, insights]),
     basepath: '/console',
     context: { queries },
     defaultPreload: 'intent',

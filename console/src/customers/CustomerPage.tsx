@@ -1,8 +1,7 @@
-import { Alert, Card, Group, List, Loader, SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import { Alert, Card, Group, Loader, SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { Money } from '../money/Money.tsx';
 import { columnsOf, PaymentCard } from '../payments/columns.tsx';
 import { paymentListQuery } from '../payments/queries.ts';
 import { columnsNamed, RefundCard } from '../refunds/columns.tsx';
@@ -14,7 +13,9 @@ import { PageLink } from '../shell/links.tsx';
 import { Page } from '../shell/Page.tsx';
 import { t } from '../texts/texts.ts';
 import { Moment } from '../time/Moment.tsx';
-import { type Customer, customerQuery } from './queries.ts';
+import { CustomerTotals } from './CustomerTotals.tsx';
+import { Patterns } from './Patterns.tsx';
+import { customerQuery } from './queries.ts';
 
 const route = getRouteApi('/customers/$customer_id');
 /** How many of each are shown here; all of them are a click away. */
@@ -42,18 +43,15 @@ export function CustomerPage() {
           {t.customer.erased_text}
         </Alert>
       )}
-      {customer.patterns.length > 0 && (
-        <Alert color="orange" title={t.customer.patterns}>
-          <List size="sm" spacing={4}>
-            {customer.patterns.map(({ code, sentence }) => (
-              <List.Item key={code}>{sentence}</List.Item>
-            ))}
-          </List>
-        </Alert>
-      )}
+      <Patterns patterns={customer.patterns} />
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="lg">
         {customer.totals.map((total) => (
-          <Total key={total.currency} total={total} />
+          <Card key={total.currency} withBorder padding="lg">
+            <Title order={2} size="h5" mb="sm">
+              {total.currency.toUpperCase()}
+            </Title>
+            <CustomerTotals total={total} />
+          </Card>
         ))}
         <Card withBorder padding="lg">
           <Facts
@@ -72,42 +70,6 @@ export function CustomerPage() {
 }
 
 const momentOf = (at: string | null) => at && <Moment key={at} at={at} />;
-
-function Total({ total }: { total: Customer['totals'][number] }) {
-  const { currency } = total;
-  const line = (label: string, cents: number, count?: number): [string, ReactNode][] =>
-    cents === 0 && label !== t.customer.paid
-      ? []
-      : [
-          [
-            label,
-            <Group key={label} gap={6}>
-              <Money cents={cents} currency={currency} />
-              {count !== undefined && (
-                <Text span size="sm" c="dimmed">
-                  {t.customer.count(count)}
-                </Text>
-              )}
-            </Group>,
-          ],
-        ];
-  return (
-    <Card withBorder padding="lg">
-      <Title order={2} size="h5" mb="sm">
-        {currency.toUpperCase()}
-      </Title>
-      <Facts
-        facts={[
-          ...line(t.customer.paid, total.paid_cents, total.payment_count),
-          ...line(t.customer.refunded, total.refunded_cents, total.refund_count),
-          ...line(t.customer.reserved, total.reserved_cents),
-          ...line(t.customer.owed, total.owed_cents),
-          ...line(t.customer.disputed, total.disputed_cents, total.dispute_count),
-        ]}
-      />
-    </Card>
-  );
-}
 
 function Refunds({ customer_id }: { customer_id: string }) {
   const { data, error, isPending, refetch } = useInfiniteQuery(refundListQuery({ customer_id }));

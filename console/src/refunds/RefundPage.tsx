@@ -12,7 +12,7 @@ import {
   Title,
 } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { api, bodyOf } from '../api/api.ts';
 import { Money } from '../money/Money.tsx';
 import { formatMoney } from '../money/money.ts';
@@ -24,6 +24,7 @@ import { Facts } from '../shell/Facts.tsx';
 import { Page } from '../shell/Page.tsx';
 import { t } from '../texts/texts.ts';
 import { Moment } from '../time/Moment.tsx';
+import { RefundActions } from './actions/RefundActions.tsx';
 import { type RefundDetail, refundQuery } from './queries.ts';
 import { reasonText } from './reason.ts';
 import { StatusBadge } from './StatusBadge.tsx';
@@ -33,6 +34,8 @@ const route = getRouteApi('/refunds/$refund_id');
 /** One refund: where the money is, what to tell the customer, and how it came there. */
 export function RefundPage() {
   const { refund_id } = route.useParams();
+  const { action } = route.useSearch();
+  const navigate = useNavigate();
   const { data: refund, error, isPending, refetch } = useQuery(refundQuery(refund_id));
   if (isPending) return <Loader aria-label={t.common.loading} mx="auto" my="xl" />;
   if (refund === undefined) {
@@ -48,6 +51,18 @@ export function RefundPage() {
       actions={<Sync refund={refund} />}
     >
       <Where refund={refund} />
+      <RefundActions
+        refund={refund}
+        action={action}
+        onAction={(next) =>
+          void navigate({
+            to: '/refunds/$refund_id',
+            params: { refund_id },
+            search: next === undefined ? {} : { action: next },
+            replace: true,
+          })
+        }
+      />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
           <RefundFacts refund={refund} />
@@ -83,8 +98,15 @@ function Where({ refund }: { refund: RefundDetail }) {
             {refund.attention.message}
           </Alert>
         )}
+        <Text role="status">{refund.location.message}</Text>
+        <div>
+          <Text size="sm" c="dimmed">
+            {t.refund.tell}
+          </Text>
+          <Copyable value={refund.location.customer_message} what={t.refund.tell} text />
+        </div>
         {refund.bank_reference !== null && (
-          <Text size="sm">
+          <Text size="sm" component="div">
             {t.refund.bank_reference}{' '}
             <Copyable value={refund.bank_reference} what={t.refund.bank_reference} />
           </Text>

@@ -10,7 +10,7 @@ const PAGE = 50;
 /** How often it is looked whether there is something new. */
 const LIST_EVERY_ms = 10_000;
 const MOVING_EVERY_ms = 2_000;
-const SETTLED_EVERY_ms = 30_000;
+const SETTLED_EVERY_ms = 10_000;
 
 /** The rows of a filter, page after page. What is shown stays where it is; what is new is asked about by `newestRefundsQuery`. */
 export const refundListQuery = (filters: RefundFilters) =>

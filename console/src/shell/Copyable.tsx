@@ -2,11 +2,19 @@ import { ActionIcon, CopyButton, Group, Tooltip } from '@mantine/core';
 import { t } from '../texts/texts.ts';
 import { IconCheck, IconCopy } from './icons.tsx';
 
-/** Something to be read out or pasted elsewhere: an id, a bank reference. */
-export function Copyable({ value, what }: { value: string; what: string }) {
+interface Props {
+  value: string;
+  /** What it is, for those who hear what the button copies. */
+  what: string;
+  /** A sentence, not an id. */
+  text?: boolean;
+}
+
+/** Something to be read out or pasted elsewhere: an id, a bank reference, a sentence. */
+export function Copyable({ value, what, text = false }: Props) {
   return (
     <Group gap={4} wrap="nowrap" component="span" display="inline-flex">
-      <span className="id">{value}</span>
+      <span className={text ? undefined : 'id'}>{value}</span>
       <CopyButton value={value}>
         {({ copied, copy }) => (
           <Tooltip label={copied ? t.common.copied : t.common.copy_what(what)}>

@@ -1,6 +1,6 @@
 import type { ComponentType } from 'react';
 import { t } from '../texts/texts.ts';
-import { IconCard, IconChart, IconRefund } from './icons.tsx';
+import { IconApprove, IconCard, IconChart, IconRefund } from './icons.tsx';
 
 interface NavigationEntry {
   to: string;
@@ -13,6 +13,12 @@ interface NavigationEntry {
 /** Where one can go, in the order of how often one does. */
 export const PAGES: readonly NavigationEntry[] = [
   { to: '/refunds', label: t.navigation.refunds, icon: IconRefund, scopes: ['admin:refunds.read'] },
+  {
+    to: '/approvals',
+    label: t.navigation.approvals,
+    icon: IconApprove,
+    scopes: ['admin:refunds.approve'],
+  },
   { to: '/payments', label: t.navigation.payments, icon: IconCard, scopes: ['admin:payments.read'] },
   { to: '/insights', label: t.navigation.insights, icon: IconChart, scopes: ['admin:refunds.read'] },
 ];

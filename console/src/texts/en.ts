@@ -1,3 +1,4 @@
+export { actions, approvals } from './en/actions.ts';
 export { customer, payments } from './en/customers.ts';
 export { insights } from './en/insights.ts';
 export { search } from './en/search.ts';

@@ -11,12 +11,10 @@ import {
 } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
-import { RequestFailed } from '../../api/error.ts';
 import { formatMoney } from '../../money/money.ts';
 import { methodText } from '../../payments/method.ts';
 import { PaymentBar } from '../../payments/PaymentBar.tsx';
 import type { PaymentDetail } from '../../payments/queries.ts';
-import { signInAddress } from '../../session/session.ts';
 import { ErrorNotice } from '../../shell/ErrorNotice.tsx';
 import { t } from '../../texts/texts.ts';
 import { reasonsQuery } from '../queries.ts';
@@ -169,16 +167,6 @@ function labelOf(plan: Plan, { currency }: PaymentDetail): string {
 }
 
 function Failure({ error, frozen }: { error: unknown; frozen: boolean }) {
-  if (error instanceof RequestFailed && error.code === 'insufficient_user_authentication') {
-    return (
-      <Alert color="orange" title={t.session.again} role="alert">
-        <Text size="sm">{t.session.again_text}</Text>
-        <Button mt="sm" size="xs" component="a" href={signInAddress({ again: true })}>
-          {t.session.again}
-        </Button>
-      </Alert>
-    );
-  }
   return (
     <Stack gap="xs">
       <ErrorNotice error={error} />
