@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from '@tanstack/react-router';
+import { readAuditFilters } from './audit/filters.ts';
 import { readInsightsSearch } from './insights/period.ts';
 import { readPaymentFilters } from './payments/filters.ts';
 import { type Action, readAction } from './refunds/actions/acts.ts';
@@ -88,6 +89,13 @@ const customer = createRoute({
   component: lazyRouteComponent(() => import('./customers/CustomerPage.tsx'), 'CustomerPage'),
 });
 
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: '/audit',
+  validateSearch: readAuditFilters,
+  component: lazyRouteComponent(() => import('./audit/AuditPage.tsx'), 'AuditPage'),
+});
+
 const insights = createRoute({
   getParentRoute: () => root,
   path: '/insights',
@@ -98,7 +106,17 @@ const insights = createRoute({
 /** Every page, by its address under `/console`. */
 export function createRoutes(queries: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([home, refunds, refund, approvals, payments, payment, customer, insights]),
+    routeTree: root.addChildren([
+      home,
+      refunds,
+      refund,
+      approvals,
+      payments,
+      payment,
+      customer,
+      insights,
+      audit,
+    ]),
     basepath: '/console',
     context: { queries },
     defaultPreload: 'intent',

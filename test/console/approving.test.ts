@@ -66,7 +66,7 @@ test('nobody approves what they asked for: they are told who has to', async () =
     .getByText(/called back/i)
     .first()
     .waitFor();
-  assert.equal(await page.getByRole('button', { name: 'Call it back' }).count(), 0);
+  await page.getByRole('button', { name: 'Call it back' }).first().waitFor({ state: 'detached' });
 });
 
 test('a refund is rejected with a reason, which whoever asked reads', async () => {
@@ -121,4 +121,20 @@ test('the queue can be worked on a phone, in the dark', async () => {
   await page.getByRole('button', { name: /US\$500\.00/ }).click();
   await page.getByRole('button', { name: 'Approve', exact: true }).waitFor();
   await assertAccessible(page);
+});
+
+test('an auditor reads who did what, and nobody else does', async () => {
+  const { refund_id } = await ask('agent', 60_000);
+  const { page, complaints } = await desk.open('auditor', `/audit?entity_id=${refund_id}`);
+  await page.getByRole('cell', { name: 'refund.awaiting_approval' }).waitFor();
+  await page.getByRole('button', { name: 'Show' }).first().click();
+  await page.getByText('"amount_cents": 60000').waitFor();
+  await assertAccessible(page);
+  await page.getByLabel('Who').fill('nobody-at-all');
+  await page.getByLabel('Who').press('Enter');
+  await page.getByText('Nothing is recorded for these filters').waitFor();
+  assert.deepEqual(complaints, []);
+  const agent = await desk.open('agent', '/audit');
+  await agent.page.getByText('Your role does not open this').waitFor();
+  assert.equal(await agent.page.getByRole('link', { name: 'Audit log' }).count(), 0);
 });

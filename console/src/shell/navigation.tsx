@@ -1,6 +1,6 @@
 import type { ComponentType } from 'react';
 import { t } from '../texts/texts.ts';
-import { IconApprove, IconCard, IconChart, IconRefund } from './icons.tsx';
+import { IconApprove, IconCard, IconChart, IconLog, IconRefund } from './icons.tsx';
 
 interface NavigationEntry {
   to: string;
@@ -21,4 +21,5 @@ export const PAGES: readonly NavigationEntry[] = [
   },
   { to: '/payments', label: t.navigation.payments, icon: IconCard, scopes: ['admin:payments.read'] },
   { to: '/insights', label: t.navigation.insights, icon: IconChart, scopes: ['admin:refunds.read'] },
+  { to: '/audit', label: t.navigation.audit, icon: IconLog, scopes: ['admin:audit.read'] },
 ];

@@ -1,0 +1,28 @@
+/** The audit log, for those who look after others. */
+export const audit = {
+  title: 'Audit log',
+  filters: 'Filters',
+  actor: 'Who',
+  event: 'What',
+  entity_type: 'Kind of thing',
+  entity_id: 'Its id',
+  request: 'Request',
+  when: 'When',
+  where: 'From',
+  client: 'Through',
+  details: 'Details',
+  show: 'Show',
+  hide: 'Hide',
+  export: 'NDJSON',
+  empty: 'Nothing is recorded for these filters',
+  empty_text: 'Take a filter away. Who looks at the log is recorded as well.',
+  shown: (count: number) => (count === 1 ? '1 shown' : `${count} shown`),
+  everything: 'a list',
+  entity_types: {
+    refund: 'Refund',
+    payment: 'Payment',
+    dispute: 'Dispute',
+    customer: 'Customer',
+    audit: 'Audit log',
+  } as Readonly<Record<string, string>>,
+};
