@@ -183,6 +183,21 @@ export async function findPayment(
   return rows[0];
 }
 
+/** Payments of one brand by our ids (primary key) and by their charges (unique index). */
+export async function findPayments(
+  db: Queryable,
+  brandId: string,
+  { payment_ids, charge_ids }: { payment_ids: readonly string[]; charge_ids: readonly string[] },
+): Promise<Payment[]> {
+  const { rows } = await db.query<Payment>({
+    name: 'payments.find_many',
+    text: `SELECT ${COLUMNS} FROM payments
+           WHERE brand_id = $1 AND (payment_id = ANY ($2) OR stripe_charge_id = ANY ($3))`,
+    values: [brandId, payment_ids, charge_ids],
+  });
+  return rows;
+}
+
 /** A payment by our id of it (primary key). */
 export async function findById(db: Queryable, paymentId: string): Promise<Payment | undefined> {
   const { rows } = await db.query<Payment>({
