@@ -1,23 +1,16 @@
-import { type Origin, recordAudit } from '../audit/record.ts';
 import { type Pool, type Transaction, withTransaction } from '../database/pool.ts';
-import { appendEvent } from '../events/outbox.ts';
 import { type Answer, claimKey, keepAnswer } from '../idempotency/answer.ts';
 import { newId } from '../ids.ts';
 import type { Caller } from '../refunds/issue.ts';
 import type { AskedRow, Batch } from './batch.ts';
 import { checkRows } from './check.ts';
+import { causedBy, recordStep } from './history.ts';
 import * as queries from './queries.ts';
 
-export interface CreateCommand {
+interface CreateCommand {
   name: string | null;
   rows: readonly AskedRow[];
 }
-
-export const originOf = ({ principal, request_id, ip_address }: Caller): Origin => ({
-  request_id,
-  client_id: principal.client_id,
-  ip_address,
-});
 
 /**
  * Stores a batch with each of its rows checked; nothing is sent. One transaction, with the answer for the caller's key: a repeat, however
@@ -29,7 +22,7 @@ export async function createBatch(
   caller: Caller,
   write: (tx: Transaction, batch: Batch) => Promise<string>,
 ): Promise<Answer> {
-  const { principal, key, request_id } = caller;
+  const { principal, key } = caller;
   const { brand_id, actor_type, actor_id } = principal;
   return await withTransaction(pool, async (tx) => {
     const claim = key === null ? undefined : await claimKey(tx, key);
@@ -43,26 +36,9 @@ export async function createBatch(
       created_by_id: actor_id,
     });
     await queries.insertRows(tx, batch, checked);
-    const counts = {
+    await recordStep(tx, 'created', null, batch, causedBy(caller), {
       row_count: checked.length,
       cannot_count: checked.filter(({ status }) => status === 'cannot').length,
-    };
-    await recordAudit(tx, {
-      actor_type,
-      actor_id,
-      brand_id,
-      event_type: 'refund_batch.created',
-      entity_type: 'refund_batch',
-      entity_id: batch.batch_id,
-      origin: originOf(caller),
-      details: { cause: request_id, before: null, status: batch.status, ...counts },
-    });
-    await appendEvent(tx, {
-      event_type: 'refund_batch.created.v1',
-      brand_id,
-      entity_type: 'refund_batch',
-      entity_id: batch.batch_id,
-      data: { batch_id: batch.batch_id, status: batch.status, ...counts },
     });
     return await keepAnswer(tx, key, { status: 201, body: await write(tx, batch) });
   });

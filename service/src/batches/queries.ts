@@ -1,5 +1,6 @@
 import { type Page, type PageKey, readPage } from '../database/page.ts';
 import type { Queryable } from '../database/pool.ts';
+import type { Caller } from '../refunds/issue.ts';
 import type { Batch, CheckedRow, RowStatus } from './batch.ts';
 
 const COLUMNS = `batch_id, brand_id, name, status, created_by_type, created_by_id, created_at, updated_at, started_by_type,
@@ -140,6 +141,72 @@ export async function listRows(
     values: [brandId, batchId, after, limit + 1, ...(status === undefined ? [] : [status])],
   });
   return { rows: rows.slice(0, limit), more: rows.length > limit };
+}
+
+/** Locks a batch of one brand (primary key). Whoever changes a batch and its rows locks the batch first. */
+export async function lock(tx: Queryable, brandId: string, batchId: string): Promise<Batch | undefined> {
+  const { rows } = await tx.query<Batch>({
+    name: 'refund_batches.lock',
+    text: `SELECT ${COLUMNS} FROM refund_batches WHERE batch_id = $2 AND brand_id = $1 FOR UPDATE`,
+    values: [brandId, batchId],
+  });
+  return rows[0];
+}
+
+/** What is left to be issued of a locked batch, by currency (refund_batch_rows_by_status). */
+export async function findOpen(
+  tx: Queryable,
+  batchId: string,
+): Promise<{ currency: string; row_count: number; largest_cents: number }[]> {
+  const { rows } = await tx.query({
+    name: 'refund_batch_rows.open',
+    text: `SELECT currency, count(*) AS row_count, max(amount_cents) AS largest_cents FROM refund_batch_rows
+           WHERE batch_id = $1 AND status IN ('checked', 'running') GROUP BY currency ORDER BY currency`,
+    values: [batchId],
+  });
+  return rows;
+}
+
+/**
+ * Starts or resumes a locked batch as somebody (primary key). Where a row is still being issued whoever does that is waited for; they have
+ * it until `due_at`.
+ */
+export async function start(
+  tx: Queryable,
+  batchId: string,
+  { principal, request_id, ip_address }: Pick<Caller, 'principal' | 'request_id' | 'ip_address'>,
+): Promise<Batch> {
+  const { rows } = await tx.query<Batch>({
+    name: 'refund_batches.start',
+    text: `UPDATE refund_batches
+           SET status = 'running', started_by_type = $2, started_by_id = $3, started_scopes = $4, started_client_id = $5,
+               started_request_id = $6, started_ip_address = $7, started_at = now, updated_at = now,
+               due_at = coalesce(due_at, now), held_up_code = NULL, held_up_message = NULL
+           FROM clock_timestamp() AS now WHERE batch_id = $1 RETURNING ${COLUMNS}`,
+    values: [
+      batchId,
+      principal.actor_type,
+      principal.actor_id,
+      [...principal.scopes],
+      principal.client_id,
+      request_id,
+      ip_address,
+    ],
+  });
+  return expectRow(rows);
+}
+
+/** Stops a locked batch (primary key). A row that is being issued is taken up by another worker if this one does not come to its end. */
+export async function stop(tx: Queryable, batchId: string): Promise<Batch> {
+  const { rows } = await tx.query<Batch>({
+    name: 'refund_batches.stop',
+    text: `UPDATE refund_batches
+           SET status = 'stopped', updated_at = clock_timestamp(), held_up_code = NULL, held_up_message = NULL,
+               due_at = CASE WHEN EXISTS (SELECT FROM refund_batch_rows WHERE batch_id = $1 AND status = 'running') THEN due_at END
+           WHERE batch_id = $1 RETURNING ${COLUMNS}`,
+    values: [batchId],
+  });
+  return expectRow(rows);
 }
 
 function expectRow<T>(rows: T[]): T {

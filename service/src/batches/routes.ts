@@ -1,18 +1,29 @@
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { anyScope, principalOf } from '../access/guard.ts';
-import type { Connections } from '../database/pool.ts';
+import type { Connections, Pool } from '../database/pool.ts';
 import { ServiceError } from '../errors.ts';
+import { bodyMayBeLeftOut } from '../http/body.ts';
 import type { Cursors } from '../http/cursor.ts';
 import { linkHeader, pagingParameters, servePage } from '../http/paging.ts';
 import type { RoomRoutes } from '../http/room.ts';
-import { errorResponses, guardedErrors, Identifier, idempotencyHeaders, json } from '../http/schemas.ts';
-import { reply, writeAnswer } from '../idempotency/answer.ts';
+import {
+  changeErrors,
+  errorResponses,
+  guardedErrors,
+  Identifier,
+  idempotencyHeaders,
+  json,
+} from '../http/schemas.ts';
+import { answerOnce, reply, writeAnswer } from '../idempotency/answer.ts';
 import { callerOf } from '../refunds/commands.ts';
+import type { Caller } from '../refunds/issue.ts';
 import { type ApprovalLimits, readLimits, roleOf } from '../refunds/limits.ts';
-import { ROW_STATUSES } from './batch.ts';
+import { type Batch, ROW_STATUSES } from './batch.ts';
 import { createBatch } from './create.ts';
 import { describeBatches, describeRows } from './describe.ts';
 import * as queries from './queries.ts';
+import { runBatch, stopBatch } from './run.ts';
 import {
   BatchAsked,
   BatchBody,
@@ -20,18 +31,20 @@ import {
   BatchRowList,
   batchExample,
   batchRowListExample,
+  startedExample,
 } from './schemas.ts';
 
 export interface BatchRoutesDeps {
   pool: Connections;
   cursors: Cursors;
   approvalLimits: ApprovalLimits;
+  recentSignIn_s: number;
 }
 
 const params = Type.Object({ batch_id: Identifier('Our id of the batch.') });
 
 /** Refunds in bulk: checked, run, stopped and looked at. */
-export function batchRoutes({ pool, cursors, approvalLimits }: BatchRoutesDeps): RoomRoutes {
+export function batchRoutes({ pool, cursors, approvalLimits, recentSignIn_s }: BatchRoutesDeps): RoomRoutes {
   return async (app) => {
     app.post(
       '/v1/admin/refund-batches',
@@ -186,6 +199,74 @@ export function batchRoutes({ pool, cursors, approvalLimits }: BatchRoutesDeps):
         );
         const limits = await readLimits(db, approvalLimits, brand_id, roleOf(principal));
         return { rows: describeRows(rows, limits) };
+      },
+    );
+
+    /** A batch that something was done about, as it is then. */
+    const answerWith = async (response: FastifyReply, caller: Caller, work: (db: Pool) => Promise<Batch>) => {
+      const { principal } = caller;
+      const db = pool.ofBrand(principal.brand_id);
+      const answer = await answerOnce(db, caller.key, async () => {
+        const [body] = await describeBatches(db, approvalLimits, principal, [await work(db)]);
+        return { status: 200, body: writeAnswer(response, 200, body ?? {}) };
+      });
+      return reply(response, answer);
+    };
+    const change = {
+      tags: ['refunds'],
+      security: anyScope('admin:refunds.issue'),
+      headers: idempotencyHeaders,
+      params,
+      body: Type.Object({}, { additionalProperties: false }),
+    };
+
+    app.post(
+      '/v1/admin/refund-batches/:batch_id/run',
+      {
+        ...bodyMayBeLeftOut,
+        schema: {
+          ...change,
+          operationId: 'runRefundBatch',
+          summary: 'Run a batch of refunds',
+          description:
+            'Starts a batch, or goes on with one that was stopped: workers issue its rows one after another, in their order and at a measured pace, each as `POST /v1/admin/refunds` would, asked for by whoever runs it, and never twice. There is no approval of a batch: a row above the limit of who runs it becomes a refund that awaits approval by itself (`awaiting_approval`), and the batch goes on. A row that is refused fails with the reason, and the batch goes on. One that runs is left as it is.',
+          response: {
+            200: json('The batch', BatchBody, startedExample),
+            ...guardedErrors,
+            ...changeErrors,
+          },
+        },
+      },
+      async (request, response) => {
+        const caller = callerOf(request);
+        const { batch_id } = request.params;
+        return await answerWith(response, caller, (db) =>
+          runBatch({ pool: db, approvalLimits, recentSignIn_s }, batch_id, caller),
+        );
+      },
+    );
+
+    app.post(
+      '/v1/admin/refund-batches/:batch_id/stop',
+      {
+        ...bodyMayBeLeftOut,
+        schema: {
+          ...change,
+          operationId: 'stopRefundBatch',
+          summary: 'Stop a batch of refunds',
+          description:
+            'Stops a batch before its next row; a row that is being issued still comes to its end. What was issued stays issued. `POST /v1/admin/refund-batches/{batch_id}/run` goes on with the rest.',
+          response: {
+            200: json('The batch', BatchBody, { ...startedExample, status: 'stopped' }),
+            ...guardedErrors,
+            ...changeErrors,
+          },
+        },
+      },
+      async (request, response) => {
+        const caller = callerOf(request);
+        const { batch_id } = request.params;
+        return await answerWith(response, caller, (db) => stopBatch({ pool: db }, batch_id, caller));
       },
     );
   };
