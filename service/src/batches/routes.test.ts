@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { countTraces } from '../../../test/support/books.ts';
 import { type Caller, type IssuingWorld, type Reply, startIssuing } from '../../../test/support/issuing.ts';
 import { makePayment } from '../../../test/support/make.ts';
+import { until } from '../stripe/test-world.ts';
 import type { BatchStatus, RowStatus } from './batch.ts';
 
 /** What answers about batches have in them. */
@@ -223,4 +224,30 @@ test('batches are listed newest first, and another brand sees none of them', asy
   for (const path of ['', '/rows']) {
     assert.equal((await stranger.get(`${BATCHES}/${first.batch_id}${path}`)).status, 404);
   }
+});
+
+test('the pages of one batch’s rows do not lead into another’s', async () => {
+  const { payment_id } = await world.pay();
+  const rows = [1, 2].map((amount_cents) => ({ payment_id, amount_cents, reason }));
+  const first = made(await create(rows));
+  const second = made(await create(rows));
+  const { headers } = await agent.get<Body>(`${BATCHES}/${first.batch_id}/rows?limit=1`);
+  const next = /<([^>]+)>/.exec(headers.get('link') ?? '')?.[1] ?? '';
+  assert.equal((await agent.get(next)).status, 200);
+  assert.equal((await agent.get(next.replace(first.batch_id, second.batch_id))).status, 400);
+});
+
+test('that somebody has looked at a batch and its rows is in the audit log', async () => {
+  const { payment_id } = await world.pay();
+  const { batch_id } = made(await create([{ payment_id, reason }]));
+  await rowsOf(batch_id);
+  const looks = async () =>
+    (
+      await world.pool.query(
+        `SELECT entity_type, actor_id FROM audit_log WHERE event_type = 'refund_batch.read' AND entity_id = $1`,
+        [batch_id],
+      )
+    ).rows;
+  await until(async () => (await looks()).length > 0);
+  assert.deepEqual(await looks(), [{ entity_type: 'refund_batch', actor_id: 'agent' }]);
 });

@@ -83,7 +83,8 @@ async function issue(
     issueDeps,
     { payment_id, amount_cents, reason, note },
     callerOf(batch, row),
-    (_status, { refund_id }) => JSON.stringify({ refund_id }),
+    (_status, { refund_id, payment_id, amount_cents, status, stripe_refund_id }) =>
+      JSON.stringify({ refund_id, payment_id, amount_cents, status, stripe_refund_id }),
   );
   return endOf(answer);
 }
