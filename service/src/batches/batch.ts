@@ -49,7 +49,8 @@ export interface CheckedRow {
   currency: string | null;
   /** What is left of the payment after this row and those before it. */
   remaining_cents: number | null;
-  reason: string;
+  /** Null, as the note, where the customer was erased. */
+  reason: string | null;
   note: string | null;
   status: 'checked' | 'cannot';
   refusal_code: string | null;

@@ -1,8 +1,8 @@
-import type { Queryable } from '../database/pool.ts';
+import type { Transaction } from '../database/pool.ts';
 import { findBlockingDisputes } from '../disputes/observe.ts';
 import { ServiceError } from '../errors.ts';
 import { formatAmount } from '../payments/money.ts';
-import { findPaymentsOfBrand } from '../payments/observe.ts';
+import { holdPaymentsOfBrand } from '../payments/observe.ts';
 import { type Payment, refundableCents } from '../payments/payment.ts';
 import { refuseAmount, refusePayment } from '../refunds/refusals.ts';
 import type { AskedRow, CheckedRow } from './batch.ts';
@@ -20,20 +20,21 @@ interface Taken {
 }
 
 /**
- * Says of each row what it will do, or why it cannot: what issuing it would say, with the rows before it as if they were done. As the
- * books are at this moment, without a lock: what is issued is decided again then.
+ * Says of each row what it will do, or why it cannot: what issuing it would say, with the rows before it as if they were done. What is
+ * issued is decided again then. Until the transaction ends no customer of these payments is erased, so that what was written of them is
+ * there to be emptied, or was never stored.
  */
 export async function checkRows(
-  db: Queryable,
+  tx: Transaction,
   brandId: string,
   rows: readonly AskedRow[],
 ): Promise<CheckedRow[]> {
-  const payments = await findPaymentsOfBrand(db, brandId, {
+  const payments = await holdPaymentsOfBrand(tx, brandId, {
     payment_ids: rows.flatMap(({ payment_id }) => payment_id ?? []),
     charge_ids: rows.flatMap(({ charge_id }) => charge_id ?? []),
   });
   const disputes = await findBlockingDisputes(
-    db,
+    tx,
     payments.map(({ payment_id }) => payment_id),
   );
   const byId = new Map(payments.map((payment) => [payment.payment_id, payment]));
@@ -62,8 +63,9 @@ export async function checkRows(
       amount_cents,
       currency: payment?.currency ?? row.currency ?? null,
       remaining_cents: known === undefined ? null : left - (refusal === undefined ? (amount_cents ?? 0) : 0),
-      reason: row.reason,
-      note: row.note ?? null,
+      ...(payment?.erased_at === null || payment === undefined
+        ? { reason: row.reason, note: row.note ?? null }
+        : { reason: null, note: null }),
       status: refusal === undefined ? 'checked' : 'cannot',
       refusal_code: refusal?.code ?? null,
       refusal_message: refusal?.message ?? null,

@@ -251,3 +251,33 @@ test('that somebody has looked at a batch and its rows is in the audit log', asy
   await until(async () => (await looks()).length > 0);
   assert.deepEqual(await looks(), [{ entity_type: 'refund_batch', actor_id: 'agent' }]);
 });
+
+test('a customer who is being erased while a batch is checked is refused, and nothing that was written of them is stored', async () => {
+  const { payment_id } = await world.pay();
+  const client = await world.pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('UPDATE payments SET customer_id = $2, erased_at = now() WHERE payment_id = $1', [
+      payment_id,
+      'erased_01kar2m0v5fhtb3mx9q2z8d4wn',
+    ]);
+    const creating = create([{ payment_id, reason: 'allergic to walnuts', note: 'called' }]);
+    await until(async () => {
+      const { rows } = await world.pool.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    });
+    await client.query('COMMIT');
+    const { batch_id } = made(await creating);
+    const { rows } = await world.pool.query(
+      'SELECT status, refusal_code, reason, note FROM refund_batch_rows WHERE batch_id = $1',
+      [batch_id],
+    );
+    assert.deepEqual(rows, [
+      { status: 'cannot', refusal_code: 'precondition_failed', reason: null, note: null },
+    ]);
+  } finally {
+    client.release(true);
+  }
+});

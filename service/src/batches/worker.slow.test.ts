@@ -338,6 +338,23 @@ test('two workers at once refund each row of each batch once', async () => {
   }
 });
 
+test('a worker that is told to stop ends its row, and another goes on at once', async () => {
+  const batch = await draft(8);
+  await batch.run();
+  const first = startBatches(deps);
+  await until(async () => (await batch.read()).counts.issued >= 2);
+  await first.stop();
+  const { status, counts } = await batch.read();
+  assert.deepEqual([status, counts.running], ['running', 0]);
+  const second = startBatches(deps);
+  try {
+    await until(async () => (await batch.read()).status === 'finished');
+  } finally {
+    await second.stop();
+  }
+  assertOneEach(batch.paid);
+});
+
 test('two processes, one of them killed in mid-row: the other goes on, and each row is refunded once', async () => {
   const batch = await draft(6);
   const settings = { ...settingsOf(world), ROLE: 'worker', BATCH_REFUNDS_PER_SECOND: '50' };

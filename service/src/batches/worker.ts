@@ -21,6 +21,8 @@ export interface BatchWorkerDeps extends Omit<IssueDeps, 'pool' | 'recentSignIn_
 const TAKEN_FOR_s = HOLD_s + 15;
 /** Between looks for batches, where none is about to be due. */
 const POLL_ms = 1_000;
+/** Where one is due that another worker is just taking. */
+const LOOK_AGAIN_ms = 10;
 /** After what should not have happened. */
 const TRY_AGAIN_IN_s = 5;
 
@@ -221,5 +223,5 @@ export function startBatches(deps: BatchWorkerDeps): { stop(): Promise<void> } {
 async function look(deps: BatchWorkerDeps): Promise<number> {
   if (await runNextRow(deps)) return 0;
   const due_in_ms = (await queries.dueIn_ms(deps.pool)) ?? POLL_ms;
-  return Math.min(Math.max(due_in_ms, 1), POLL_ms);
+  return Math.min(Math.max(due_in_ms, LOOK_AGAIN_ms), POLL_ms);
 }
