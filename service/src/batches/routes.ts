@@ -53,7 +53,7 @@ export function batchRoutes({ pool, cursors, approvalLimits, recentSignIn_s }: B
           operationId: 'createRefundBatch',
           summary: 'Check refunds in bulk',
           description:
-            'Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up.',
+            'Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB.',
           tags: ['refunds'],
           security: anyScope('admin:refunds.issue'),
           headers: idempotencyHeaders,

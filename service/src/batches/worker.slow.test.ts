@@ -211,6 +211,12 @@ test('stopped, nothing more is issued; run again by somebody else, the rest is i
   for (let n = 0; n < 5; n += 1) await runNextRow(deps);
   assert.deepEqual((await batch.read()).counts, { checked: 2, cannot: 0, running: 0, issued: 2, failed: 0 });
   assert.equal((await batch.stop()).status, 'stopped', 'stopped already, it stays so');
+  // As a worker leaves it that had taken it and died after another had ended its row.
+  await world.pool.query('UPDATE refund_batches SET due_at = clock_timestamp() WHERE batch_id = $1', [
+    batch.batch_id,
+  ]);
+  for (let n = 0; n < 3; n += 1) await runNextRow(deps);
+  assert.deepEqual((await batch.read()).counts.checked, 2);
   await batch.run(approver);
   await work(batch);
   assertOneEach(batch.paid);
