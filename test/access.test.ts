@@ -46,6 +46,12 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
     path: `/v1/admin/refunds/${await bounced()}/resolve`,
     body: { resolution: 'paid_otherwise', reference: 'transfer 1' },
   }),
+  createRefundBatch: ({ paid }) => ({ body: { rows: [{ payment_id: paid.payment_id, reason: 'other' }] } }),
+  listRefundBatches: () => ({}),
+  getRefundBatch: ({ draft_id }) => ({ path: `/v1/admin/refund-batches/${draft_id}` }),
+  listRefundBatchRows: ({ draft_id }) => ({ path: `/v1/admin/refund-batches/${draft_id}/rows` }),
+  runRefundBatch: async ({ batch }) => ({ path: `/v1/admin/refund-batches/${await batch('draft')}/run` }),
+  stopRefundBatch: async ({ batch }) => ({ path: `/v1/admin/refund-batches/${await batch('running')}/stop` }),
   getPayment: ({ paid }) => ({ path: `/v1/payments/${paid.payment_id}` }),
   listPayments: () => ({}),
   getPaymentDetail: ({ paid }) => ({ path: `/v1/admin/payments/${paid.payment_id}` }),
@@ -83,9 +89,13 @@ const OF_ALL_BRANDS = ['listReconcileRuns', 'startReconcileRun', 'getOperations'
 /** Who is asking for nothing that is anybody's. */
 const OPEN = ['getMetrics', 'getHealth', 'getReadiness', 'receiveStripeEvent'];
 
+/** It says row by row what it is told of, also that there is no such payment. */
+const CHECKS_ROWS = 'createRefundBatch';
+
 /** Operations that name what they are about, so that another brand's is a 404: in their path, or in their body. */
 const NAMES_IT = (operation: Operation) =>
-  operation.path.includes('{') || (operation.method === 'post' && operation.body !== undefined);
+  operation.id !== CHECKS_ROWS &&
+  (operation.path.includes('{') || (operation.method === 'post' && operation.body !== undefined));
 
 let world: TwoBrands;
 let operations: Operation[];
@@ -318,7 +328,7 @@ for (const [mine, theirs] of [
     const cursors = new Map<string, string>();
     for (const operation of guarded()) {
       if (OF_ALL_BRANDS.includes(operation.id)) continue;
-      if (operation.parameters.some(({ name }) => name === 'cursor'))
+      if (operation.parameters.some(({ name }) => name === 'cursor') && !operation.path.includes('{'))
         cursors.set(operation.id, await cursorOf(operation, foreign));
     }
     const names = await namesOf(world.pool, foreign.brand_id);
@@ -350,7 +360,7 @@ for (const [mine, theirs] of [
       // By what a list is narrowed to, and by where it goes on.
       const own = OWN_QUERY[operation.id]?.(brand_id) ?? '';
       for (const { name, in: place } of operation.parameters) {
-        if (place !== 'query' || NOBODYS.includes(name)) continue;
+        if (place !== 'query' || operation.path.includes('{') || NOBODYS.includes(name)) continue;
         const path = (value: string) => `${operation.path}?${own}${name}=${encodeURIComponent(value)}`;
         if (name === 'brand_id') {
           const { status } = await ask(operation, { path: `${operation.path}?brand_id=${foreign.brand_id}` });
@@ -381,6 +391,17 @@ for (const [mine, theirs] of [
     assert.deepEqual(await digestBooks(world.pool), before);
 
     // By naming theirs in what is done to one's own.
+    const { operation: checking, call: checked } =
+      calls.find(({ operation }) => operation.id === CHECKS_ROWS) ?? {};
+    assert.ok(checking && checked);
+    const { body: draft } = await ask(checking, checked);
+    assert.deepEqual((draft as { counts: object }).counts, {
+      checked: 0,
+      cannot: 1,
+      running: 0,
+      issued: 0,
+      failed: 0,
+    });
     const own = await world[mine].bounced();
     const beforeOwn = await digestBooks(world.pool);
     const { status } = await ask(resolving, {
@@ -403,6 +424,7 @@ const withoutReads = (text: string) =>
 async function makeSecondOfEach(brand: BrandWorld): Promise<void> {
   await brand.awaiting();
   await brand.differing();
+  await brand.batch('draft');
   await receiveEvent(world.url, brand.paid.charge_id, `evt_more_of_${brand.brand_id}`);
   await makePayment(world.pool, {
     brand_id: brand.brand_id,

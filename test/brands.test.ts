@@ -22,6 +22,8 @@ interface Call {
   path?: Record<string, string>;
   query?: Record<string, string>;
   body?: unknown;
+  /** What another brand is answered, where it is neither that there is no such thing nor an empty list. */
+  answers?: number;
   /** By what an answer that shows no names tells of something. */
   tells?: RegExp;
 }
@@ -48,6 +50,8 @@ interface Owned {
   disputed_id: string;
   stripe_refund_id: string;
   difference_id: string;
+  draft_id: string;
+  running_id: string;
 }
 
 /** One that only this brand has. */
@@ -68,7 +72,17 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
     disputes: [{}],
   });
   assert.equal(waiting.status, 'awaiting_approval');
+  const draft = async () =>
+    (
+      await caller.post<{ batch_id: string }>('/v1/admin/refund-batches', {
+        rows: [{ ...order, amount_cents: 100, reason: 'other' }],
+      })
+    ).body.batch_id;
+  const running_id = await draft();
+  await caller.post(`/v1/admin/refund-batches/${running_id}/run`);
   return {
+    draft_id: await draft(),
+    running_id,
     payment_id: paid.payment_id,
     charge_id: paid.charge_id,
     customer_id,
@@ -114,6 +128,15 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
       { body: { charge_id: own.charge_id, full: true } },
     ],
     issueRefundOfPayment: [{ body: { payment_id: own.payment_id, amount_cents: 1 } }],
+    createRefundBatch: [
+      { body: { rows: [{ payment_id: own.payment_id, reason: 'other' }] } },
+      { body: { rows: [{ charge_id: own.charge_id, reason: 'other' }] } },
+    ].map((call) => ({ ...call, answers: 201, tells: /"checked":1/ })),
+    listRefundBatches: [{}],
+    getRefundBatch: [own.draft_id, own.running_id].map((batch_id) => ({ path: { batch_id } })),
+    listRefundBatchRows: [own.draft_id, own.running_id].map((batch_id) => ({ path: { batch_id } })),
+    runRefundBatch: [{ path: { batch_id: own.draft_id } }],
+    stopRefundBatch: [{ path: { batch_id: own.running_id } }],
     approveRefund: each(),
     rejectRefund: each(),
     cancelRefund: each(),
@@ -173,7 +196,8 @@ async function findLeaks(world: IssuingWorld): Promise<Record<string, string[]>>
       const answer: Reply<unknown> =
         operation.method === 'get' ? await globex.get(address) : await globex.post(address, call.body);
       const { status, text } = answer;
-      const expected = call.path !== undefined || call.body !== undefined ? [404] : [200, 403];
+      const named = call.path !== undefined || call.body !== undefined;
+      const expected = call.answers === undefined ? (named ? [404] : [200, 403]) : [call.answers];
       if (!expected.includes(status)) found.push(`${what}: ${status} ${text}`);
       if (call.tells?.test(text)) found.push(`${what} tells of something: ${text}`);
       for (const name of names) if (text.includes(name)) found.push(`${what} shows ${name}`);

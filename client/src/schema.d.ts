@@ -332,6 +332,122 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/refund-batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List batches of refunds
+         * @description Batches, newest first, with how far each has come.
+         *
+         *     Required scope: `admin:refunds.read`.
+         */
+        get: operations["listRefundBatches"];
+        put?: never;
+        /**
+         * Check refunds in bulk
+         * @description Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB.
+         *
+         *     Required scope: `admin:refunds.issue`.
+         */
+        post: operations["createRefundBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/refund-batches/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a batch of refunds
+         * @description One batch, with how far it has come: rows by what they are at, and money by currency.
+         *
+         *     Required scope: `admin:refunds.read`.
+         */
+        get: operations["getRefundBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/refund-batches/{batch_id}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the rows of a batch
+         * @description The rows of a batch in the order in which they were given, all or those of one status.
+         *
+         *     Required scope: `admin:refunds.read`.
+         */
+        get: operations["listRefundBatchRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/refund-batches/{batch_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a batch of refunds
+         * @description Starts a batch, or goes on with one that was stopped: workers issue its rows one after another, in their order and at a measured pace, each as `POST /v1/admin/refunds` would, asked for by whoever runs it, and never twice. There is no approval of a batch: a row above the limit of who runs it becomes a refund that awaits approval by itself (`awaiting_approval`), and the batch goes on. A row that is refused fails with the reason, and the batch goes on. One that runs is left as it is.
+         *
+         *     Required scope: `admin:refunds.issue`.
+         */
+        post: operations["runRefundBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/refund-batches/{batch_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a batch of refunds
+         * @description Stops a batch before its next row; a row that is being issued still comes to its end. What was issued stays issued. `POST /v1/admin/refund-batches/{batch_id}/run` goes on with the rest.
+         *
+         *     Required scope: `admin:refunds.issue`.
+         */
+        post: operations["stopRefundBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/payments/{id}": {
         parameters: {
             query?: never;
@@ -5766,6 +5882,1891 @@ export interface operations {
                      * @example {
                      *       "error": "not_found",
                      *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listRefundBatches: {
+        parameters: {
+            query?: {
+                /** @description How many at the most. */
+                limit?: number;
+                /** @description Where to go on, as the `Link` header of the page before says. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Batches */
+            200: {
+                headers: {
+                    /** @description RFC 8288: the address of the next page with `rel="next"`; absent on the last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batches": [
+                     *         {
+                     *           "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *           "name": "Concert of 31 January, called off",
+                     *           "status": "draft",
+                     *           "created_by_type": "user",
+                     *           "created_by_id": "agnes",
+                     *           "created_at": "2026-01-31T14:05:00.000Z",
+                     *           "started_by_type": null,
+                     *           "started_by_id": null,
+                     *           "started_at": null,
+                     *           "finished_at": null,
+                     *           "updated_at": "2026-01-31T14:05:00.000Z",
+                     *           "row_count": 3,
+                     *           "counts": {
+                     *             "checked": 2,
+                     *             "cannot": 1,
+                     *             "running": 0,
+                     *             "issued": 0,
+                     *             "failed": 0
+                     *           },
+                     *           "totals": [
+                     *             {
+                     *               "currency": "eur",
+                     *               "row_count": 2,
+                     *               "amount_cents": 9980,
+                     *               "issued_cents": 0,
+                     *               "failed_cents": 0
+                     *             }
+                     *           ],
+                     *           "needs_approval_count": 0,
+                     *           "held_up": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        batches: {
+                            batch_id: string;
+                            /** @description What somebody calls it. */
+                            name: string | null;
+                            /**
+                             * @description `draft`: checked, nothing is sent. `running`: a worker issues its rows. `stopped`: until it is run again; a row that was being issued still comes to its end. `finished`: no row is left.
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "running" | "stopped" | "finished";
+                            /** @description Who made it: a person or a service. */
+                            created_by_type: string | null;
+                            /** @description Who made it. */
+                            created_by_id: string | null;
+                            /** Format: date-time */
+                            created_at: string;
+                            /** @description Who started it, or has resumed it last: who asks for its refunds. */
+                            started_by_type: string | null;
+                            /** @description Who started it, or has resumed it last. */
+                            started_by_id: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When they did.
+                             */
+                            started_at: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When its last row was done.
+                             */
+                            finished_at: string | null;
+                            /** Format: date-time */
+                            updated_at: string;
+                            /** @description How many rows it has. */
+                            row_count: number;
+                            /** @description How many rows are at what. */
+                            counts: {
+                                /** @description Still to be issued. */
+                                checked: number;
+                                /** @description Never issued, since the check says that they cannot be. */
+                                cannot: number;
+                                /** @description Being issued. */
+                                running: number;
+                                /** @description With a refund: what has become of that, the refund says. */
+                                issued: number;
+                                /** @description Refused when they were to be issued. */
+                                failed: number;
+                            };
+                            /** @description Of the rows that can be issued, by currency. */
+                            totals: {
+                                /** @description ISO 4217, lower case. */
+                                currency: string;
+                                /** @description How many rows. */
+                                row_count: number;
+                                /** @description What they come to, whatever has become of them. In the currency's smallest unit. */
+                                amount_cents: number;
+                                /** @description Of it, what refunds were made of. In the currency's smallest unit. */
+                                issued_cents: number;
+                                /** @description Of it, what was refused when it was to be issued. In the currency's smallest unit. */
+                                failed_cents: number;
+                            }[];
+                            /** @description How many of the rows that are still to be issued somebody else has to approve, if it is the caller who runs it. */
+                            needs_approval_count: number;
+                            /** @description Why a running batch does not get on at the moment; it goes on by itself. */
+                            held_up: {
+                                /** @description As an error’s. */
+                                code: string;
+                                /** @description Why, in a sentence. */
+                                message: string;
+                            } | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    createRefundBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What colleagues should find it by; it stays for good, so no customer’s name. */
+                    name?: string;
+                    /** @description In the order in which they are to be issued. */
+                    rows: {
+                        /** @description Our id of the payment. This or `charge_id`. */
+                        payment_id?: string;
+                        /** @description The Stripe charge that took the money. This or `payment_id`. */
+                        charge_id?: string;
+                        /** @description How much goes back; left out: all that is left at this moment. In the currency's smallest unit. */
+                        amount_cents?: number;
+                        /** @description Checked against the payment’s where it is given. ISO 4217, lower case. */
+                        currency?: string;
+                        /** @description As in `POST /v1/admin/refunds`. */
+                        reason: string;
+                        /** @description What colleagues should know; never sent to Stripe. */
+                        note?: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description The draft */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *       "name": "Concert of 31 January, called off",
+                     *       "status": "draft",
+                     *       "created_by_type": "user",
+                     *       "created_by_id": "agnes",
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "started_by_type": null,
+                     *       "started_by_id": null,
+                     *       "started_at": null,
+                     *       "finished_at": null,
+                     *       "updated_at": "2026-01-31T14:05:00.000Z",
+                     *       "row_count": 3,
+                     *       "counts": {
+                     *         "checked": 2,
+                     *         "cannot": 1,
+                     *         "running": 0,
+                     *         "issued": 0,
+                     *         "failed": 0
+                     *       },
+                     *       "totals": [
+                     *         {
+                     *           "currency": "eur",
+                     *           "row_count": 2,
+                     *           "amount_cents": 9980,
+                     *           "issued_cents": 0,
+                     *           "failed_cents": 0
+                     *         }
+                     *       ],
+                     *       "needs_approval_count": 0,
+                     *       "held_up": null
+                     *     }
+                     */
+                    "application/json": {
+                        batch_id: string;
+                        /** @description What somebody calls it. */
+                        name: string | null;
+                        /**
+                         * @description `draft`: checked, nothing is sent. `running`: a worker issues its rows. `stopped`: until it is run again; a row that was being issued still comes to its end. `finished`: no row is left.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Who made it: a person or a service. */
+                        created_by_type: string | null;
+                        /** @description Who made it. */
+                        created_by_id: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** @description Who started it, or has resumed it last: who asks for its refunds. */
+                        started_by_type: string | null;
+                        /** @description Who started it, or has resumed it last. */
+                        started_by_id: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When they did.
+                         */
+                        started_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When its last row was done.
+                         */
+                        finished_at: string | null;
+                        /** Format: date-time */
+                        updated_at: string;
+                        /** @description How many rows it has. */
+                        row_count: number;
+                        /** @description How many rows are at what. */
+                        counts: {
+                            /** @description Still to be issued. */
+                            checked: number;
+                            /** @description Never issued, since the check says that they cannot be. */
+                            cannot: number;
+                            /** @description Being issued. */
+                            running: number;
+                            /** @description With a refund: what has become of that, the refund says. */
+                            issued: number;
+                            /** @description Refused when they were to be issued. */
+                            failed: number;
+                        };
+                        /** @description Of the rows that can be issued, by currency. */
+                        totals: {
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many rows. */
+                            row_count: number;
+                            /** @description What they come to, whatever has become of them. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description Of it, what refunds were made of. In the currency's smallest unit. */
+                            issued_cents: number;
+                            /** @description Of it, what was refused when it was to be issued. In the currency's smallest unit. */
+                            failed_cents: number;
+                        }[];
+                        /** @description How many of the rows that are still to be issued somebody else has to approve, if it is the caller who runs it. */
+                        needs_approval_count: number;
+                        /** @description Why a running batch does not get on at the moment; it goes on by itself. */
+                        held_up: {
+                            /** @description As an error’s. */
+                            code: string;
+                            /** @description Why, in a sentence. */
+                            message: string;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getRefundBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Our id of the batch. */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *       "name": "Concert of 31 January, called off",
+                     *       "status": "draft",
+                     *       "created_by_type": "user",
+                     *       "created_by_id": "agnes",
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "started_by_type": null,
+                     *       "started_by_id": null,
+                     *       "started_at": null,
+                     *       "finished_at": null,
+                     *       "updated_at": "2026-01-31T14:05:00.000Z",
+                     *       "row_count": 3,
+                     *       "counts": {
+                     *         "checked": 2,
+                     *         "cannot": 1,
+                     *         "running": 0,
+                     *         "issued": 0,
+                     *         "failed": 0
+                     *       },
+                     *       "totals": [
+                     *         {
+                     *           "currency": "eur",
+                     *           "row_count": 2,
+                     *           "amount_cents": 9980,
+                     *           "issued_cents": 0,
+                     *           "failed_cents": 0
+                     *         }
+                     *       ],
+                     *       "needs_approval_count": 0,
+                     *       "held_up": null
+                     *     }
+                     */
+                    "application/json": {
+                        batch_id: string;
+                        /** @description What somebody calls it. */
+                        name: string | null;
+                        /**
+                         * @description `draft`: checked, nothing is sent. `running`: a worker issues its rows. `stopped`: until it is run again; a row that was being issued still comes to its end. `finished`: no row is left.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Who made it: a person or a service. */
+                        created_by_type: string | null;
+                        /** @description Who made it. */
+                        created_by_id: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** @description Who started it, or has resumed it last: who asks for its refunds. */
+                        started_by_type: string | null;
+                        /** @description Who started it, or has resumed it last. */
+                        started_by_id: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When they did.
+                         */
+                        started_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When its last row was done.
+                         */
+                        finished_at: string | null;
+                        /** Format: date-time */
+                        updated_at: string;
+                        /** @description How many rows it has. */
+                        row_count: number;
+                        /** @description How many rows are at what. */
+                        counts: {
+                            /** @description Still to be issued. */
+                            checked: number;
+                            /** @description Never issued, since the check says that they cannot be. */
+                            cannot: number;
+                            /** @description Being issued. */
+                            running: number;
+                            /** @description With a refund: what has become of that, the refund says. */
+                            issued: number;
+                            /** @description Refused when they were to be issued. */
+                            failed: number;
+                        };
+                        /** @description Of the rows that can be issued, by currency. */
+                        totals: {
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many rows. */
+                            row_count: number;
+                            /** @description What they come to, whatever has become of them. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description Of it, what refunds were made of. In the currency's smallest unit. */
+                            issued_cents: number;
+                            /** @description Of it, what was refused when it was to be issued. In the currency's smallest unit. */
+                            failed_cents: number;
+                        }[];
+                        /** @description How many of the rows that are still to be issued somebody else has to approve, if it is the caller who runs it. */
+                        needs_approval_count: number;
+                        /** @description Why a running batch does not get on at the moment; it goes on by itself. */
+                        held_up: {
+                            /** @description As an error’s. */
+                            code: string;
+                            /** @description Why, in a sentence. */
+                            message: string;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listRefundBatchRows: {
+        parameters: {
+            query?: {
+                /** @description Those that are at this; see the batch’s `counts`. */
+                status?: "checked" | "cannot" | "running" | "issued" | "failed";
+                /** @description How many at the most. */
+                limit?: number;
+                /** @description Where to go on, as the `Link` header of the page before says. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Our id of the batch. */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rows */
+            200: {
+                headers: {
+                    /** @description RFC 8288: the address of the next page with `rel="next"`; absent on the last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "rows": [
+                     *         {
+                     *           "row": 1,
+                     *           "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *           "charge_id": "ch_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *           "customer_id": "customer_0017",
+                     *           "amount_cents": 4990,
+                     *           "currency": "eur",
+                     *           "remaining_cents": 0,
+                     *           "reason": "canceled_order",
+                     *           "note": null,
+                     *           "status": "checked",
+                     *           "needs_approval": false,
+                     *           "refund_id": null,
+                     *           "refund_status": null,
+                     *           "refusal": null,
+                     *           "ended_at": null
+                     *         },
+                     *         {
+                     *           "row": 2,
+                     *           "payment_id": null,
+                     *           "charge_id": "ch_3SvR2eLkdIwHu7ix0unknown",
+                     *           "customer_id": null,
+                     *           "amount_cents": 4990,
+                     *           "currency": null,
+                     *           "remaining_cents": null,
+                     *           "reason": "canceled_order",
+                     *           "note": null,
+                     *           "status": "cannot",
+                     *           "needs_approval": false,
+                     *           "refund_id": null,
+                     *           "refund_status": null,
+                     *           "refusal": {
+                     *             "code": "not_found",
+                     *             "message": "There is no such charge."
+                     *           },
+                     *           "ended_at": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        rows: {
+                            /** @description Which, from 1, in the order in which they were given. */
+                            row: number;
+                            /** @description The payment; where none was found, as it was given. */
+                            payment_id: string | null;
+                            /** @description Its charge; where none was found, as it was given. */
+                            charge_id: string | null;
+                            /** @description Whose payment it is; null where none was found. */
+                            customer_id: string | null;
+                            /** @description What goes back: fixed by the check. In the currency’s smallest unit. */
+                            amount_cents: number | null;
+                            /** @description The payment’s. */
+                            currency: string | null;
+                            /** @description What was left of the payment after this row and those before it, when it was checked. In the currency’s smallest unit. */
+                            remaining_cents: number | null;
+                            /** @description Why; null once the customer was erased, where it was free text. */
+                            reason: string | null;
+                            /** @description For colleagues. */
+                            note: string | null;
+                            /**
+                             * @description What it is at; see the batch’s `counts`.
+                             * @enum {unknown}
+                             */
+                            status: "checked" | "cannot" | "running" | "issued" | "failed";
+                            /** @description It is still to be issued, and somebody else has to approve it, if it is the caller who runs the batch. */
+                            needs_approval: boolean;
+                            /** @description The refund that came of it. */
+                            refund_id: string | null;
+                            /** @description What that refund is at now. */
+                            refund_status: string | null;
+                            /** @description Why it cannot be issued, or was refused. */
+                            refusal: {
+                                /** @description As an error’s. */
+                                code: string;
+                                /** @description Why, in a sentence. */
+                                message: string;
+                            } | null;
+                            /**
+                             * Format: date-time
+                             * @description When it was done.
+                             */
+                            ended_at: string | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    runRefundBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Our id of the batch. */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The batch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *       "name": "Concert of 31 January, called off",
+                     *       "status": "running",
+                     *       "created_by_type": "user",
+                     *       "created_by_id": "agnes",
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "started_by_type": "user",
+                     *       "started_by_id": "agnes",
+                     *       "started_at": "2026-01-31T14:09:00.000Z",
+                     *       "finished_at": null,
+                     *       "updated_at": "2026-01-31T14:09:00.000Z",
+                     *       "row_count": 3,
+                     *       "counts": {
+                     *         "checked": 2,
+                     *         "cannot": 1,
+                     *         "running": 0,
+                     *         "issued": 0,
+                     *         "failed": 0
+                     *       },
+                     *       "totals": [
+                     *         {
+                     *           "currency": "eur",
+                     *           "row_count": 2,
+                     *           "amount_cents": 9980,
+                     *           "issued_cents": 0,
+                     *           "failed_cents": 0
+                     *         }
+                     *       ],
+                     *       "needs_approval_count": 0,
+                     *       "held_up": null
+                     *     }
+                     */
+                    "application/json": {
+                        batch_id: string;
+                        /** @description What somebody calls it. */
+                        name: string | null;
+                        /**
+                         * @description `draft`: checked, nothing is sent. `running`: a worker issues its rows. `stopped`: until it is run again; a row that was being issued still comes to its end. `finished`: no row is left.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Who made it: a person or a service. */
+                        created_by_type: string | null;
+                        /** @description Who made it. */
+                        created_by_id: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** @description Who started it, or has resumed it last: who asks for its refunds. */
+                        started_by_type: string | null;
+                        /** @description Who started it, or has resumed it last. */
+                        started_by_id: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When they did.
+                         */
+                        started_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When its last row was done.
+                         */
+                        finished_at: string | null;
+                        /** Format: date-time */
+                        updated_at: string;
+                        /** @description How many rows it has. */
+                        row_count: number;
+                        /** @description How many rows are at what. */
+                        counts: {
+                            /** @description Still to be issued. */
+                            checked: number;
+                            /** @description Never issued, since the check says that they cannot be. */
+                            cannot: number;
+                            /** @description Being issued. */
+                            running: number;
+                            /** @description With a refund: what has become of that, the refund says. */
+                            issued: number;
+                            /** @description Refused when they were to be issued. */
+                            failed: number;
+                        };
+                        /** @description Of the rows that can be issued, by currency. */
+                        totals: {
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many rows. */
+                            row_count: number;
+                            /** @description What they come to, whatever has become of them. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description Of it, what refunds were made of. In the currency's smallest unit. */
+                            issued_cents: number;
+                            /** @description Of it, what was refused when it was to be issued. In the currency's smallest unit. */
+                            failed_cents: number;
+                        }[];
+                        /** @description How many of the rows that are still to be issued somebody else has to approve, if it is the caller who runs it. */
+                        needs_approval_count: number;
+                        /** @description Why a running batch does not get on at the moment; it goes on by itself. */
+                        held_up: {
+                            /** @description As an error’s. */
+                            code: string;
+                            /** @description Why, in a sentence. */
+                            message: string;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    stopRefundBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Our id of the batch. */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The batch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *       "name": "Concert of 31 January, called off",
+                     *       "status": "stopped",
+                     *       "created_by_type": "user",
+                     *       "created_by_id": "agnes",
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "started_by_type": "user",
+                     *       "started_by_id": "agnes",
+                     *       "started_at": "2026-01-31T14:09:00.000Z",
+                     *       "finished_at": null,
+                     *       "updated_at": "2026-01-31T14:09:00.000Z",
+                     *       "row_count": 3,
+                     *       "counts": {
+                     *         "checked": 2,
+                     *         "cannot": 1,
+                     *         "running": 0,
+                     *         "issued": 0,
+                     *         "failed": 0
+                     *       },
+                     *       "totals": [
+                     *         {
+                     *           "currency": "eur",
+                     *           "row_count": 2,
+                     *           "amount_cents": 9980,
+                     *           "issued_cents": 0,
+                     *           "failed_cents": 0
+                     *         }
+                     *       ],
+                     *       "needs_approval_count": 0,
+                     *       "held_up": null
+                     *     }
+                     */
+                    "application/json": {
+                        batch_id: string;
+                        /** @description What somebody calls it. */
+                        name: string | null;
+                        /**
+                         * @description `draft`: checked, nothing is sent. `running`: a worker issues its rows. `stopped`: until it is run again; a row that was being issued still comes to its end. `finished`: no row is left.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Who made it: a person or a service. */
+                        created_by_type: string | null;
+                        /** @description Who made it. */
+                        created_by_id: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** @description Who started it, or has resumed it last: who asks for its refunds. */
+                        started_by_type: string | null;
+                        /** @description Who started it, or has resumed it last. */
+                        started_by_id: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When they did.
+                         */
+                        started_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When its last row was done.
+                         */
+                        finished_at: string | null;
+                        /** Format: date-time */
+                        updated_at: string;
+                        /** @description How many rows it has. */
+                        row_count: number;
+                        /** @description How many rows are at what. */
+                        counts: {
+                            /** @description Still to be issued. */
+                            checked: number;
+                            /** @description Never issued, since the check says that they cannot be. */
+                            cannot: number;
+                            /** @description Being issued. */
+                            running: number;
+                            /** @description With a refund: what has become of that, the refund says. */
+                            issued: number;
+                            /** @description Refused when they were to be issued. */
+                            failed: number;
+                        };
+                        /** @description Of the rows that can be issued, by currency. */
+                        totals: {
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description How many rows. */
+                            row_count: number;
+                            /** @description What they come to, whatever has become of them. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description Of it, what refunds were made of. In the currency's smallest unit. */
+                            issued_cents: number;
+                            /** @description Of it, what was refused when it was to be issued. In the currency's smallest unit. */
+                            failed_cents: number;
+                        }[];
+                        /** @description How many of the rows that are still to be issued somebody else has to approve, if it is the caller who runs it. */
+                        needs_approval_count: number;
+                        /** @description Why a running batch does not get on at the moment; it goes on by itself. */
+                        held_up: {
+                            /** @description As an error’s. */
+                            code: string;
+                            /** @description Why, in a sentence. */
+                            message: string;
+                        } | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
                      *     }
                      */
                     "application/json": {

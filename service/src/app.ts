@@ -10,6 +10,7 @@ import { createTokens } from './access/tokens.ts';
 import { collectReads, type ReadLogLimits } from './audit/read-log.ts';
 import { auditReads } from './audit/reads.ts';
 import { auditRoutes } from './audit/routes.ts';
+import { batchRoutes } from './batches/routes.ts';
 import { customerName } from './customers/customers.ts';
 import { customerRoutes } from './customers/routes.ts';
 import type { Connections } from './database/pool.ts';
@@ -137,6 +138,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(refundRoutes(room));
       await rooms.register(refundCommands(deps));
       await rooms.register(refundableRoutes(deps));
+      await rooms.register(batchRoutes({ ...deps, ...room }));
       await rooms.register(paymentRoutes(room));
       await rooms.register(disputeRoutes(room));
       await rooms.register(searchRoutes(room));

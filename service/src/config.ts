@@ -17,6 +17,7 @@ export interface Config {
   stripe_api_key: string;
   stripe_api_base: string;
   stripe_background_requests_per_second: number;
+  batch_refunds_per_second: number;
   stripe_webhook_secrets: string[];
   oauth_issuer: string | undefined;
   oauth_introspection_url: string | undefined;
@@ -277,6 +278,13 @@ const SETTINGS = {
     meaning:
       'The most that one process sends to Stripe in a second for what nobody waits for: backfill, reconciliation, finding out what has become of refunds. A sandbox takes 25 in all.',
     read: whole(1, 100_000),
+  },
+  BATCH_REFUNDS_PER_SECOND: {
+    type: 'number',
+    fallback: '5',
+    meaning:
+      'How many refunds a batch issues in a second at the most. Its rows go one after another, so it is no more than Stripe’s answers let through; each process has one row at a time under way.',
+    read: whole(1, 100),
   },
   STRIPE_WEBHOOK_SECRET: {
     type: 'secret, …',
@@ -599,6 +607,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
     stripe_background_requests_per_second: value('STRIPE_BACKGROUND_REQUESTS_PER_SECOND'),
+    batch_refunds_per_second: value('BATCH_REFUNDS_PER_SECOND'),
     stripe_webhook_secrets: value('STRIPE_WEBHOOK_SECRET'),
     oauth_issuer: optional('OAUTH_ISSUER'),
     oauth_introspection_url: optional('OAUTH_INTROSPECTION_URL'),

@@ -9,7 +9,8 @@ type Prefix =
   | 'backfill'
   | 'reconcile'
   | 'difference'
-  | 'erased';
+  | 'erased'
+  | 'batch';
 
 /** A new identifier: a TypeID, that is its kind and a UUIDv7 (RFC 9562) in base 32, so that it sorts by time of making. */
 export function newId(prefix: Prefix): string {

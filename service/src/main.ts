@@ -11,6 +11,7 @@ import { createSeal } from './access/sessions/seal.ts';
 import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
 import { measureUnsealed, startSealer } from './audit/sealer.ts';
+import { startBatches } from './batches/worker.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { migrate } from './database/migrate.ts';
 import { createPool, type Pool } from './database/pool.ts';
@@ -108,6 +109,15 @@ async function main(): Promise<void> {
   if (config.role !== 'api') {
     const recovery = startRecovery({ pool, provider, turns, log });
     running.defer(() => recovery.stop());
+    const batches = startBatches({
+      pool,
+      provider,
+      turns,
+      log,
+      approvalLimits: config.approval_limits,
+      refunds_per_second: config.batch_refunds_per_second,
+    });
+    running.defer(() => batches.stop());
     const worker = await startWorker({
       pool,
       stripe,

@@ -30,6 +30,7 @@ export function knownOf(brands: readonly BrandWorld[], charges: Charges): Known 
     reason_code: ['requested_by_customer', 'other', 'none'],
     time_zone: ['UTC', 'Europe/Berlin', 'America/St_Johns', 'Asia/Kathmandu'],
     object_id: brands.flatMap(({ paid }) => [paid.charge_id, paid.payment_intent_id]),
+    batch_id: brands.flatMap(({ draft_id, running_id }) => [draft_id, running_id]),
     difference_id: brands.map(({ difference_id }) => difference_id),
     brand_id: brands.map(({ brand_id }) => brand_id),
     cursor: charges.cursors,
@@ -178,6 +179,17 @@ function valid(name: string, schema: Schema, known: Known): fc.Arbitrary<unknown
     );
   }
   if (types.includes('boolean')) return fc.boolean();
+  if (schema.items !== undefined)
+    return fc.array(valid('', schema.items, known), { minLength: 1, maxLength: 3 });
+  if (schema.properties !== undefined) {
+    const { required = [] } = schema;
+    const fields = Object.entries(schema.properties).map(([field, of]) =>
+      valid(field, of, known).chain((value) =>
+        fc.nat(100).map((chance) => (required.includes(field) || chance < 35 ? [[field, value]] : [])),
+      ),
+    );
+    return fc.tuple(...fields).map((pairs) => Object.fromEntries(pairs.flat()));
+  }
   if (schema.format === 'date-time') {
     return fc.constantFrom('2020-01-01T00:00:00Z', '2026-06-01T12:00:00.5+02:00', '2099-01-01T00:00:00Z');
   }

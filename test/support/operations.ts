@@ -10,6 +10,7 @@ export interface Schema {
   minimum?: number;
   maximum?: number;
   properties?: Record<string, Schema>;
+  items?: Schema;
   required?: string[];
 }
 

@@ -24,6 +24,10 @@ export interface BrandWorld {
   event: { event_id: string; stripe_event_id: string };
   /** Between the books and Stripe, and stays open. */
   difference_id: string;
+  /** A batch of refunds of which nothing is sent. */
+  draft_id: string;
+  /** One that is run, though no worker is there. */
+  running_id: string;
   pay(): Promise<PaidCharge>;
   /** Another refund that awaits approval. */
   awaiting(): Promise<string>;
@@ -31,6 +35,8 @@ export interface BrandWorld {
   bounced(): Promise<string>;
   /** Another difference with Stripe that is left for a person. */
   differing(): Promise<string>;
+  /** Another batch of two refunds, as a draft or run. */
+  batch(status: 'draft' | 'running'): Promise<string>;
 }
 
 export interface TwoBrands extends IssuingWorld {
@@ -104,7 +110,20 @@ async function fillBrand(world: IssuingWorld, brand_id: string): Promise<BrandWo
       return made.refund_id;
     },
     differing: () => makeDifference(world.pool, { brand_id, entity_id: refund_id }),
+    async batch(status) {
+      const row = { payment_id: paid.payment_id, amount_cents: 100, reason: 'other' };
+      const { body } = await service.post<{ batch_id: string }>('/v1/admin/refund-batches', {
+        rows: [row, row],
+      });
+      const { batch_id } = body;
+      if (status === 'running') await service.post(`/v1/admin/refund-batches/${batch_id}/run`);
+      return batch_id;
+    },
+    draft_id: '',
+    running_id: '',
   };
+  brand.draft_id = await brand.batch('draft');
+  brand.running_id = await brand.batch('running');
   brand.awaiting_id = await brand.awaiting();
   return brand;
 }
@@ -168,6 +187,7 @@ export async function namesOf(db: Queryable, brandId: string): Promise<string[]>
        UNION ALL SELECT unnest(ARRAY[refund_id, stripe_refund_id]) FROM refunds WHERE brand_id = $1
        UNION ALL SELECT unnest(ARRAY[dispute_id, stripe_dispute_id]) FROM disputes WHERE brand_id = $1
        UNION ALL SELECT difference_id FROM reconcile_differences WHERE brand_id = $1
+       UNION ALL SELECT batch_id FROM refund_batches WHERE brand_id = $1
      ) AS names WHERE name IS NOT NULL`,
     [brandId],
   );

@@ -119,3 +119,19 @@ test('whoever asks for a refund as a customer does not approve it at work', asyn
   assert.equal((await world.row(asked.body.refund_id)).status, 'awaiting_approval');
   assert.equal((await post('approver-just-now', approve)).status, 200);
 });
+
+test('whoever signed in long ago runs no batch with a row above their limit until they sign in again; others they do', async () => {
+  const { payment_id } = await world.pay();
+  const draft = async (amount_cents: number) => {
+    const rows = [{ payment_id, amount_cents, reason: 'other' }];
+    const { body } = await post('agent-long-ago', '/v1/admin/refund-batches', { rows });
+    return `/v1/admin/refund-batches/${(body as unknown as { batch_id: string }).batch_id}/run`;
+  };
+  const above = await draft(5_001);
+  const refused = await post('agent-long-ago', above, {}, 'stale-batch');
+  assert.deepEqual([refused.status, refused.body.error], [401, 'insufficient_user_authentication']);
+  const again = await post('agent-just-now', above, {}, 'stale-batch');
+  assert.deepEqual([again.status, again.body.status], [200, 'running']);
+  const below = await post('agent-long-ago', await draft(100));
+  assert.deepEqual([below.status, below.body.status], [200, 'running']);
+});

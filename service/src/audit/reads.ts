@@ -30,7 +30,7 @@ declare module 'fastify' {
 /** What an id looks like, or a code, a number, a time; and not a sentence, a name or an e-mail address. */
 const ID = /^[\w.:+-]{1,200}$/;
 /** An id of ours; anything else may be somebody's who is no customer yet or no longer, and what is written here stays. */
-const OURS = /^(payment|refund|dispute|event|anomaly|difference|erased)_\w+$|^customer:[0-9a-f]{32}$/;
+const OURS = /^(payment|refund|dispute|event|anomaly|difference|erased|batch)_\w+$|^customer:[0-9a-f]{32}$/;
 /** An id of Stripe's, which names nobody. */
 const STRIPES = /^(re|pyr|pi|ch|py|dp|du)_[A-Za-z0-9_]{1,100}$/;
 /** Parameters whose value is of a person: of these, too, only that they were given is kept. */

@@ -40,6 +40,8 @@ export const READ_EVENTS = [
   'refund.analyzed',
   'customer.read',
   'search.made',
+  'refund_batch.read',
+  'refund_batch.listed',
 ] as const;
 
 /** A row of a caller's looking at something. */
@@ -55,7 +57,8 @@ export interface Read extends Actor, Origin {
     | 'difference'
     | 'audit'
     | 'customer'
-    | 'search';
+    | 'search'
+    | 'refund_batch';
   /** `*` where it is not one. */
   entity_id: string;
   /** Ids, numbers and codes; never free text that a person wrote. */
@@ -75,7 +78,8 @@ export interface AuditEntry extends Actor {
     | 'stripe_event'
     | 'difference'
     | 'reconcile_run'
-    | 'customer';
+    | 'customer'
+    | 'refund_batch';
   entity_id: string;
   /** Absent where no caller did it. */
   origin?: Origin;

@@ -22,6 +22,8 @@ const standIn = (counter: 'reserved' | 'refunded') =>
     .join(', ');
 /** A field of an answer, which is text and stays readable where it is no JSON; within a text its quotes would be escaped. */
 const told = (field: string, pattern: string) => `substring(k.answer_body FROM '"${field}":${pattern}')`;
+/** What makes refunds under a key: a row of a batch has one, too. */
+const ISSUING = `('issueRefund', 'issueRefundOfPayment', 'issueRefundBatchRow')`;
 /** Before this no transition was linked to its audit row and event. */
 const LINKED_SINCE = `(SELECT run_on FROM schema_migrations WHERE name = '0003_issuing')`;
 /** Longer than the worker takes to give a job to an event that has none. */
@@ -177,7 +179,7 @@ export const RULES: readonly Rule[] = [
           FROM idempotency_keys k
           LEFT JOIN refunds r USING (refund_id)
           LEFT JOIN refund_transitions t ON t.refund_id = k.refund_id AND t.from_status IS NULL
-          WHERE k.operation IN ('issueRefund', 'issueRefundOfPayment') AND k.answer_status IN (201, 202)
+          WHERE k.operation IN ${ISSUING} AND k.answer_status IN (201, 202)
             AND ((${told('refund_id', '"([^"]*)"')}, ${told('payment_id', '"([^"]*)"')},
                   ${told('amount_cents', '([0-9]+)')}, k.brand_id)
                  IS DISTINCT FROM (r.refund_id, r.payment_id, r.amount_cents::text, t.brand_id)
@@ -187,7 +189,7 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'a refund that was asked for under a key was asked for under one key',
     sql: `SELECT refund_id, count(*) AS keys FROM idempotency_keys
-          WHERE refund_id IS NOT NULL AND operation IN ('issueRefund', 'issueRefundOfPayment')
+          WHERE refund_id IS NOT NULL AND operation IN ${ISSUING}
           GROUP BY refund_id HAVING count(*) > 1`,
   },
   {
@@ -285,7 +287,7 @@ export const RULES: readonly Rule[] = [
     // Whoever had it called back was told what came of that.
     sql: `SELECT k.operation, k.refund_id, k.answer_status, r.status, r.amount_cents, r.owed_cents
           FROM idempotency_keys k JOIN refunds r USING (refund_id)
-          WHERE k.operation IN ('issueRefund', 'issueRefundOfPayment')
+          WHERE k.operation IN ${ISSUING}
             AND ((k.answer_status >= 400 AND r.status NOT IN ('rejected', 'failed', 'canceled'))
                  OR (k.answer_status IN (201, 202) AND r.status = 'failed' AND r.owed_cents <> r.amount_cents
                      AND NOT EXISTS (SELECT FROM audit_log a WHERE a.entity_type = 'refund' AND a.entity_id = r.refund_id
@@ -313,5 +315,18 @@ export const RULES: readonly Rule[] = [
                ) found
           JOIN pg_class c ON c.oid = found.of
           WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'payments'::regclass)`,
+  },
+  {
+    rule: 'a row of a batch that is done has the refund that its key has made, of its payment and its amount',
+    sql: `SELECT b.batch_id, b.row_no, b.status, b.refund_id, k.refund_id AS made, b.payment_id, b.amount_cents, r.amount_cents AS refunded_cents
+          FROM refund_batch_rows b
+          LEFT JOIN refunds r ON r.refund_id = b.refund_id
+          LEFT JOIN idempotency_keys k ON k.operation = 'issueRefundBatchRow' AND k.brand_id = b.brand_id AND k.actor_type = 'service'
+            AND k.actor_id = b.batch_id AND k.idempotency_key = b.batch_id || '.' || b.row_no
+          WHERE b.status IN ('issued', 'failed')
+            AND (k.refund_id IS DISTINCT FROM b.refund_id
+                 OR (b.refund_id IS NOT NULL
+                     AND (r.brand_id, r.payment_id, r.amount_cents, r.currency)
+                         IS DISTINCT FROM (b.brand_id, b.payment_id, b.amount_cents, b.currency)))`,
   },
 ];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Caller, type IssuingWorld, startIssuing } from '../../../test/support/issuing.ts';
 import { makePayment } from '../../../test/support/make.ts';
+import { runNextRow } from '../batches/worker.ts';
 import { RULES } from './rules.ts';
 import { verifyBooks } from './verify.ts';
 
@@ -19,6 +20,10 @@ before(async () => {
   const headers = { 'idempotency-key': 'a' };
   const issued = await agent.post('/v1/admin/refunds', { payment_id, amount_cents: 1_000 }, headers);
   refund_id = issued.body.refund_id;
+  const row = { payment_id, amount_cents: 100, reason: 'other' };
+  const { body } = await agent.post<{ batch_id: string }>('/v1/admin/refund-batches', { rows: [row] });
+  await agent.post(`/v1/admin/refund-batches/${body.batch_id}/run`);
+  await runNextRow({ ...world.deps, pool: world.pool, approvalLimits: {}, refunds_per_second: 100 });
 });
 after(() => world[Symbol.asyncDispose]());
 
@@ -35,7 +40,7 @@ async function tampered(...statements: string[]): Promise<string[]> {
     'disputes',
     'anomalies',
   ];
-  tables.push('idempotency_keys', 'stripe_events');
+  tables.push('idempotency_keys', 'stripe_events', 'refund_batches', 'refund_batch_rows');
   for (const table of tables) await pool.query(`CREATE TABLE kept.${table} AS TABLE ${table}`);
   const { rows: checks } = await pool.query(
     `SELECT conrelid::regclass AS of, conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
@@ -153,6 +158,8 @@ const TAMPERING: readonly (readonly [rule: number, ...statements: string[]])[] =
     'UPDATE payments SET refunded_cents = 0 WHERE refunded_cents > 0',
   ],
   [29, `UPDATE outbox SET entity_id = 'refund_gone' WHERE entity_id = $1`],
+  [31, `UPDATE refund_batch_rows SET amount_cents = amount_cents + 1 WHERE status = 'issued'`],
+  [31, `UPDATE refund_batch_rows SET refund_id = $1 WHERE status = 'issued'`],
 ];
 
 /** Broken by a test of its own. */

@@ -10,6 +10,9 @@ import * as queries from './queries.ts';
 /** The dispute that stands against refunding a locked payment, by its status. */
 export const findBlockingDispute = queries.findBlockingStatus;
 
+/** The same of several payments that are not locked, by their ids. */
+export const findBlockingDisputes = queries.findBlockingStatuses;
+
 /** Disputes of a payment of one brand, newest first. */
 export const listDisputes = queries.listDisputes;
 

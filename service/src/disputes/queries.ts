@@ -16,6 +16,8 @@ export async function findByStripeId(tx: Queryable, stripeDisputeId: string): Pr
   return rows[0];
 }
 
+const BLOCKS = `status NOT IN ('won', 'prevented') AND status NOT LIKE 'warning\\_%'`;
+
 /**
  * The status of a dispute that has taken a payment's money, if one has: an inquiry (`warning_…`) has not, one that was won no
  * longer (disputes_by_payment, or disputes_by_charge). To be asked after the payment is locked, in a statement of its own, which
@@ -29,11 +31,25 @@ export async function findBlockingStatus(
   const { rows } = await tx.query<{ status: string }>({
     name: `disputes.blocking_by_${by}`,
     text: `SELECT status FROM disputes
-           WHERE ${by} = $1 AND status NOT IN ('won', 'prevented') AND status NOT LIKE 'warning\\_%'
+           WHERE ${by} = $1 AND ${BLOCKS}
            ORDER BY created_at DESC LIMIT 1`,
     values: [payment_id ?? charge_id],
   });
   return rows[0]?.status;
+}
+
+/** The same of several payments at once, by payment (disputes_by_payment). */
+export async function findBlockingStatuses(
+  db: Queryable,
+  paymentIds: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ payment_id: string; status: string }>({
+    name: 'disputes.blocking_of_payments',
+    text: `SELECT DISTINCT ON (payment_id) payment_id, status FROM disputes
+           WHERE payment_id = ANY ($1) AND ${BLOCKS} ORDER BY payment_id, created_at DESC`,
+    values: [paymentIds],
+  });
+  return new Map(rows.map(({ payment_id, status }) => [payment_id, status]));
 }
 
 /** Adds a dispute under its payment's lock. */

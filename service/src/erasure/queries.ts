@@ -156,7 +156,7 @@ export async function lockPayment(
 
 /**
  * Takes the person out of a locked payment, and out of its refunds and disputes, which follow by their foreign keys, and what was written of
- * where they differed from Stripe (primary key, refunds_by_payment, disputes_by_payment, reconcile_differences_noted). What is one of the codes of the reasons stays; what a way of paying wants as its reference becomes a word. A payment that
+ * where they differed from Stripe (primary key, refunds_by_payment, disputes_by_payment, reconcile_differences_noted), and in rows of batches (refund_batch_rows_by_payment). What is one of the codes of the reasons stays; what a way of paying wants as its reference becomes a word. A payment that
  * Stripe's clock dates after this one's is covered all the same.
  *
  * @returns how many refunds and disputes it has
@@ -194,6 +194,13 @@ export async function erasePayment(
              SELECT $1 UNION ALL SELECT refund_id FROM refunds WHERE payment_id = $1
              UNION ALL SELECT dispute_id FROM disputes WHERE payment_id = $1
            )`,
+    values: [paymentId],
+  });
+  await tx.query({
+    name: 'erasures.erase_batch_rows',
+    text: `UPDATE refund_batch_rows
+           SET note = NULL, reason = CASE WHEN EXISTS (SELECT FROM refund_reasons WHERE code = reason) THEN reason END
+           WHERE payment_id = $1`,
     values: [paymentId],
   });
   const { rows } = await tx.query<{ disputes: number }>({

@@ -5,7 +5,7 @@ export interface OutboxEvent {
   /** Ends in its version: `refund.succeeded.v1`. */
   event_type: `${string}.v${number}`;
   brand_id: string;
-  entity_type: 'payment' | 'refund' | 'dispute' | 'difference' | 'customer';
+  entity_type: 'payment' | 'refund' | 'dispute' | 'difference' | 'customer' | 'refund_batch';
   entity_id: string;
   /** Ids, codes and amounts; never free text that a person wrote. */
   data: Record<string, unknown>;

@@ -65,7 +65,7 @@ export async function servePage<Row extends { created_at: Date }>(
 }
 
 /**
- * The request's own address with another cursor: what was asked, as it was asked. Its path is the route's, since a caller may write
+ * The request's own address with another cursor: what was asked, as it was asked. Its path is the route's with its parameters, since a caller may write
  * it as an absolute URI (RFC 9112, 3.2.2), and its query begins where the router says, which takes `#` for `?`.
  */
 function addressWith(request: FastifyRequest, cursor: string): string {
@@ -73,5 +73,8 @@ function addressWith(request: FastifyRequest, cursor: string): string {
   const end = url.search(/[?#]/);
   const parameters = new URLSearchParams(end === -1 ? '' : url.slice(end + 1));
   parameters.set('cursor', cursor);
-  return `${request.routeOptions.url}?${parameters}`;
+  const path = request.routeOptions.url?.replaceAll(/:(\w+)/g, (_, name: string) =>
+    encodeURIComponent((request.params as Record<string, string>)[name] ?? ''),
+  );
+  return `${path}?${parameters}`;
 }

@@ -5,6 +5,7 @@ import { type ErrorName, ServiceError } from '../errors.ts';
 interface ParameterSchema {
   type?: string;
   properties?: Record<string, ParameterSchema>;
+  items?: ParameterSchema;
   minimum?: number;
   maximum?: number;
 }
@@ -20,19 +21,34 @@ export function explainValidation(
   if (error === undefined) return new ServiceError(name);
   const { keyword, instancePath, params } = error;
   if (keyword === 'required') {
-    const field = String(params.missingProperty);
+    const field = nameOf(instancePath, String(params.missingProperty));
     return new ServiceError(name, { field, message: `${field} is missing.` });
   }
   if (keyword === 'additionalProperties')
-    return unknownField(name, String(params.additionalProperty), request, context);
-  const field = instancePath.slice(1).replaceAll('/', '.');
-  const schema = schemaOf(request, context)?.properties?.[field];
+    return unknownField(
+      name,
+      nameOf(instancePath, String(params.additionalProperty)),
+      request,
+      context,
+      within(schemaOf(request, context), instancePath),
+    );
+  const field = nameOf(instancePath);
+  const schema = within(schemaOf(request, context), instancePath);
   const subject = field === '' ? (context === 'body' ? 'The body' : 'The request') : field;
   return new ServiceError(name, {
     ...(field === '' ? {} : { field }),
     message: `${subject} ${complaint(keyword, params, schema, error.message)}.`,
   });
 }
+
+/** A field by the way to it, e.g. `rows.3.reason`. */
+const nameOf = (instancePath: string, ...last: string[]) => [...stepsOf(instancePath), ...last].join('.');
+
+const stepsOf = (instancePath: string) => instancePath.split('/').filter((step) => step !== '');
+
+/** The part of a schema that a field is held to. */
+const within = (schema: ParameterSchema | undefined, instancePath: string): ParameterSchema | undefined =>
+  stepsOf(instancePath).reduce((part, step) => part?.properties?.[step] ?? part?.items, schema);
 
 function complaint(
   keyword: string,
@@ -53,6 +69,10 @@ function complaint(
       return 'must not be empty';
     case 'maxLength':
       return `must not be longer than ${String(params.limit)} characters`;
+    case 'minItems':
+      return 'must not be empty';
+    case 'maxItems':
+      return `must not have more than ${String(params.limit)} entries`;
     case 'pattern':
       return 'has characters that are not allowed';
     case 'enum':
@@ -78,8 +98,9 @@ export function unknownField(
   field: string,
   request: FastifyRequest,
   context = 'querystring',
+  schema = schemaOf(request, context),
 ): ServiceError {
-  const known = Object.keys(schemaOf(request, context)?.properties ?? {});
+  const known = Object.keys(schema?.properties ?? {});
   const shown = /^[A-Za-z0-9_.[\]-]{1,64}$/.test(field) ? field : undefined;
   const noun = context === 'body' ? 'field' : 'parameter';
   return new ServiceError(name, {

@@ -41,10 +41,16 @@ export function readIdempotencyKey(request: FastifyRequest): IdempotencyKey | nu
     operation,
     idempotency_key: key,
     fingerprint: createHash('sha256')
-      .update(JSON.stringify([inOrder(request.params), inOrder(request.body)]))
+      .update(JSON.stringify([inOrder(request.params ?? {}), inOrder(request.body ?? {})]))
       .digest(),
   };
 }
 
-/** Bodies are flat; the order in which their fields were written means nothing. */
-const inOrder = (fields: unknown) => Object.entries(fields ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+/** The order in which the fields of an object were written means nothing; that of a list does. */
+function inOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(inOrder);
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, inner]) => [name, inOrder(inner)]);
+}

@@ -50,6 +50,9 @@ export const lockPaymentOfBrand = queries.lockOfBrand;
 /** A payment of one brand, as it was a moment ago. */
 export const findPaymentOfBrand = queries.findPayment;
 
+/** Payments of one brand, named by our ids or by their charges, which nobody refunds or erases until the transaction ends. */
+export const holdPaymentsOfBrand = queries.holdPayments;
+
 /** The payment of a refund, as it was a moment ago. */
 export const findPaymentById = queries.findById;
 

@@ -183,6 +183,22 @@ export async function findPayment(
   return rows[0];
 }
 
+/** Payments of one brand by our ids (primary key) and by their charges (unique index), locked against whoever locks them to change them. */
+export async function holdPayments(
+  tx: Queryable,
+  brandId: string,
+  { payment_ids, charge_ids }: { payment_ids: readonly string[]; charge_ids: readonly string[] },
+): Promise<Payment[]> {
+  const { rows } = await tx.query<Payment>({
+    name: 'payments.hold_many',
+    text: `SELECT ${COLUMNS} FROM payments
+           WHERE brand_id = $1 AND (payment_id = ANY ($2) OR stripe_charge_id = ANY ($3))
+           ORDER BY payment_id FOR KEY SHARE`,
+    values: [brandId, payment_ids, charge_ids],
+  });
+  return rows;
+}
+
 /** A payment by our id of it (primary key). */
 export async function findById(db: Queryable, paymentId: string): Promise<Payment | undefined> {
   const { rows } = await db.query<Payment>({

@@ -37,7 +37,8 @@ import {
 } from './schemas.ts';
 import { syncRefund } from './sync.ts';
 
-const callerOf = (request: FastifyRequest): Caller => ({
+/** Who asks, in this request. */
+export const callerOf = (request: FastifyRequest): Caller => ({
   principal: principalOf(request),
   key: readIdempotencyKey(request),
   request_id: request.id,
