@@ -54,17 +54,6 @@ export const IconChart = () => (
     <path d="M4 20V4M4 20h16M8.500 16v-4M13 16V8M17.500 16v-6" />
   </Icon>
 );
-export const IconStack = () => (
-  <Icon>
-    <path d="M12 4 3.500 8.500 12 13l8.500-4.500L12 4Z" />
-    <path d="M3.500 12.500 12 17l8.500-4.500M3.500 16.500 12 21l8.500-4.500" />
-  </Icon>
-);
-export const IconPulse = () => (
-  <Icon>
-    <path d="M3 12h4l2.500-7 5 14 2.500-7h4" />
-  </Icon>
-);
 export const IconLog = () => (
   <Icon>
     <path d="M7 4h10a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H7a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2Z" />

@@ -1,7 +1,7 @@
 import { api, bodyOf } from '../../api/api.ts';
 
 /** What a person can do to a refund. */
-export const ACTIONS = ['approve', 'reject', 'cancel', 'resolve'] as const;
+const ACTIONS = ['approve', 'reject', 'cancel', 'resolve'] as const;
 export type Action = (typeof ACTIONS)[number];
 /** What an address says is to be done. */
 export const readAction = (value: unknown): Action | undefined => ACTIONS.find((one) => one === value);
