@@ -1,5 +1,6 @@
 export { actions, approvals } from './en/actions.ts';
 export { audit } from './en/audit.ts';
+export { bulk } from './en/bulk.ts';
 export { customer, payments } from './en/customers.ts';
 export { insights } from './en/insights.ts';
 export { search } from './en/search.ts';
