@@ -9,6 +9,7 @@ import {
 import { readAuditFilters } from './audit/filters.ts';
 import { type RowStatus, readRowStatus } from './bulk/queries.ts';
 import { readInsightsSearch } from './insights/period.ts';
+import { readOperationsSearch } from './operations/search.ts';
 import { readPaymentFilters } from './payments/filters.ts';
 import { type Action, readAction } from './refunds/actions/acts.ts';
 import { readRefundFilters } from './refunds/filters.ts';
@@ -112,6 +113,13 @@ const batch = createRoute({
   component: lazyRouteComponent(() => import('./bulk/BatchPage.tsx'), 'BatchPage'),
 });
 
+const operations = createRoute({
+  getParentRoute: () => root,
+  path: '/operations',
+  validateSearch: readOperationsSearch,
+  component: lazyRouteComponent(() => import('./operations/OperationsPage.tsx'), 'OperationsPage'),
+});
+
 const audit = createRoute({
   getParentRoute: () => root,
   path: '/audit',
@@ -141,6 +149,7 @@ export function createRoutes(queries: QueryClient) {
       newBatch,
       batch,
       insights,
+      operations,
       audit,
     ]),
     basepath: '/console',
