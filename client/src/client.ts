@@ -19,3 +19,9 @@ export type Answer<Operation extends keyof operations> = operations[Operation]['
 export type Query<Operation extends keyof operations> = NonNullable<
   operations[Operation]['parameters']['query']
 >;
+
+/** What an operation takes as its body. */
+export type RequestBody<Operation extends keyof operations> =
+  NonNullable<operations[Operation]['requestBody']> extends { content: { 'application/json': infer Body } }
+    ? Body
+    : never;

@@ -7,7 +7,9 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import { readAuditFilters } from './audit/filters.ts';
+import { type RowStatus, readRowStatus } from './bulk/queries.ts';
 import { readInsightsSearch } from './insights/period.ts';
+import { readOperationsSearch } from './operations/search.ts';
 import { readPaymentFilters } from './payments/filters.ts';
 import { type Action, readAction } from './refunds/actions/acts.ts';
 import { readRefundFilters } from './refunds/filters.ts';
@@ -89,6 +91,35 @@ const customer = createRoute({
   component: lazyRouteComponent(() => import('./customers/CustomerPage.tsx'), 'CustomerPage'),
 });
 
+const batches = createRoute({
+  getParentRoute: () => root,
+  path: '/bulk',
+  component: lazyRouteComponent(() => import('./bulk/BatchList.tsx'), 'BatchList'),
+});
+
+const newBatch = createRoute({
+  getParentRoute: () => root,
+  path: '/bulk/new',
+  component: lazyRouteComponent(() => import('./bulk/NewBatch.tsx'), 'NewBatch'),
+});
+
+const batch = createRoute({
+  getParentRoute: () => root,
+  path: '/bulk/$batch_id',
+  validateSearch: (search: Record<string, unknown>): { status?: RowStatus } => {
+    const status = readRowStatus(search.status);
+    return status === undefined ? {} : { status };
+  },
+  component: lazyRouteComponent(() => import('./bulk/BatchPage.tsx'), 'BatchPage'),
+});
+
+const operations = createRoute({
+  getParentRoute: () => root,
+  path: '/operations',
+  validateSearch: readOperationsSearch,
+  component: lazyRouteComponent(() => import('./operations/OperationsPage.tsx'), 'OperationsPage'),
+});
+
 const audit = createRoute({
   getParentRoute: () => root,
   path: '/audit',
@@ -114,7 +145,11 @@ export function createRoutes(queries: QueryClient) {
       payments,
       payment,
       customer,
+      batches,
+      newBatch,
+      batch,
       insights,
+      operations,
       audit,
     ]),
     basepath: '/console',

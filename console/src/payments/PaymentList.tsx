@@ -1,7 +1,10 @@
 import { Button, Checkbox, Group, Loader, Select, Stack, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { SELECTION } from '../bulk/selection.ts';
 import { CurrencySelect } from '../money/CurrencySelect.tsx';
+import { useMay } from '../session/session.ts';
 import { Empty } from '../shell/Empty.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { FilterBar } from '../shell/FilterBar.tsx';
@@ -80,6 +83,13 @@ function PaymentFilterBar({
 
 function Rows({ filters, onClear }: { filters: PaymentFilters; onClear: () => void }) {
   const list = useInfiniteQuery(paymentListQuery(filters));
+  const may = useMay('admin:refunds.issue');
+  const navigate = useNavigate();
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const refundSelected = () => {
+    sessionStorage.setItem(SELECTION, JSON.stringify([...selected]));
+    void navigate({ to: '/bulk/new' });
+  };
   if (list.isPending) return <Loader aria-label={t.common.loading} mx="auto" my="xl" />;
   if (list.data === undefined) return <ErrorNotice error={list.error} retry={() => void list.refetch()} />;
 
@@ -97,6 +107,13 @@ function Rows({ filters, onClear }: { filters: PaymentFilters; onClear: () => vo
   }
   return (
     <Stack gap="sm">
+      {selected.size > 0 && (
+        <Group>
+          <Button size="xs" onClick={refundSelected}>
+            {t.bulk.selected(selected.size)}
+          </Button>
+        </Group>
+      )}
       <Listing
         label={t.payments.title}
         rows={payments}
@@ -104,6 +121,11 @@ function Rows({ filters, onClear }: { filters: PaymentFilters; onClear: () => vo
         columns={columnsOf({ oneCustomer: filters.customer_id !== undefined })}
         addressOf={({ payment_id }) => `/payments/${payment_id}`}
         card={PaymentCard}
+        selection={
+          may
+            ? { selected, onSelect: setSelected, label: t.bulk.select, label_all: t.bulk.select_all }
+            : undefined
+        }
       />
       {list.isError && <ErrorNotice error={list.error} retry={() => void list.fetchNextPage()} />}
       <Group justify="space-between">

@@ -1,7 +1,9 @@
 export { actions, approvals } from './en/actions.ts';
 export { audit } from './en/audit.ts';
+export { bulk } from './en/bulk.ts';
 export { customer, payments } from './en/customers.ts';
 export { insights } from './en/insights.ts';
+export { operations } from './en/operations.ts';
 export { search } from './en/search.ts';
 
 /** The console's words. Names are the field's and the same as in the API; sentences say what to do. */

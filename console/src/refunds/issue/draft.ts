@@ -1,12 +1,8 @@
-import type { operations } from '@payments/client';
+import type { RequestBody } from '@payments/client';
 import { RequestFailed } from '../../api/error.ts';
 
 /** What is sent to issue a refund. */
-export type IssueBody = operations['issueRefund']['requestBody'] extends
-  | { content: { 'application/json': infer Body } }
-  | undefined
-  ? Body
-  : never;
+export type IssueBody = RequestBody<'issueRefund'>;
 
 /**
  * A refund that somebody is about to ask for, kept for this tab until the dialog is closed. It has one idempotency key for as long as nobody

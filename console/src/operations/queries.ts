@@ -1,0 +1,72 @@
+import type { Answer, Query } from '@payments/client';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { answerOf, api, bodyOf, nextCursor } from '../api/api.ts';
+
+export type StripeEvent = Answer<'listStripeEvents'>['events'][number];
+export type Difference = Answer<'listReconcileDifferences'>['differences'][number];
+export type Run = Answer<'listReconcileRuns'>['runs'][number];
+export type EventStatus = NonNullable<Query<'listStripeEvents'>['status']>;
+
+export const EVENT_STATUSES = [
+  'failed',
+  'received',
+  'unmatched',
+  'processed',
+  'ignored',
+] as const satisfies EventStatus[];
+
+const EVERY_ms = 5_000;
+const PAGE = 50;
+const paged = {
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: ({ next }: { next: string | undefined }) => next,
+};
+const pageOf = (cursor: string | undefined) => ({
+  limit: PAGE,
+  ...(cursor === undefined ? {} : { cursor }),
+});
+
+/** What waits, what is not known, what runs. */
+export const operationsQuery = queryOptions({
+  queryKey: ['operations', 'now'],
+  queryFn: ({ signal }) => bodyOf(api.GET('/v1/admin/operations', { signal })),
+  refetchInterval: EVERY_ms,
+});
+
+export const eventsQuery = (status: EventStatus | undefined) =>
+  infiniteQueryOptions({
+    ...paged,
+    queryKey: ['operations', 'events', status],
+    queryFn: async ({ pageParam, signal }) => {
+      const query = { ...pageOf(pageParam), ...(status === undefined ? {} : { status }) };
+      const { body, headers } = await answerOf(
+        api.GET('/v1/admin/webhook-events', { params: { query }, signal }),
+      );
+      return { rows: body.events, next: nextCursor(headers) };
+    },
+  });
+
+export const differencesQuery = (open: boolean) =>
+  infiniteQueryOptions({
+    ...paged,
+    queryKey: ['operations', 'differences', open],
+    queryFn: async ({ pageParam, signal }) => {
+      const query = { ...pageOf(pageParam), ...(open ? { open } : {}) };
+      const { body, headers } = await answerOf(
+        api.GET('/v1/admin/reconcile-differences', { params: { query }, signal }),
+      );
+      return { rows: body.differences, next: nextCursor(headers) };
+    },
+  });
+
+export const runsQuery = infiniteQueryOptions({
+  ...paged,
+  queryKey: ['operations', 'runs'],
+  queryFn: async ({ pageParam, signal }) => {
+    const { body, headers } = await answerOf(
+      api.GET('/v1/admin/reconcile-runs', { params: { query: pageOf(pageParam) }, signal }),
+    );
+    return { rows: body.runs, next: nextCursor(headers) };
+  },
+  refetchInterval: EVERY_ms,
+});
