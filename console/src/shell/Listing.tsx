@@ -25,7 +25,7 @@ interface Props<Row> {
   selection?: Selection | undefined;
 }
 
-export interface Selection {
+interface Selection {
   selected: ReadonlySet<string>;
   onSelect: (keys: ReadonlySet<string>) => void;
   /** What selecting is for. */
