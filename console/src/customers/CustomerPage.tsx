@@ -69,7 +69,7 @@ export function CustomerPage() {
   );
 }
 
-const momentOf = (at: string | null) => at && <Moment key={at} at={at} />;
+const momentOf = (at: string | null) => at && <Moment key={at} at={at} dateOnly />;
 
 function Refunds({ customer_id }: { customer_id: string }) {
   const { data, error, isPending, refetch } = useInfiniteQuery(refundListQuery({ customer_id }));
