@@ -109,7 +109,9 @@ function EventCard({ row }: { row: StripeEvent }) {
   return (
     <Stack gap={4}>
       <Group justify="space-between">
-        <Text fw={600}>{row.event_type}</Text>
+        <Text fw={600} className="id">
+          {row.event_type}
+        </Text>
         <Text size="sm">{t.operations.statuses[row.status]}</Text>
       </Group>
       <Text size="xs" c="dimmed" className="id">
