@@ -1,4 +1,4 @@
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -12,7 +12,7 @@ import { watch } from './support/watchdog.ts';
 
 const USAGE = `node test/run.ts [unit | file …]
   (nothing)   every test
-  unit        the quick ones: beside the files they test, not named *.slow.test.ts
+  unit        the quick ones: beside the files they test, that start no service and are not named *.slow.test.ts
   file …      these; part of a path is enough (refunds/list)
 TEST_DATABASE_URL names a PostgreSQL to use instead of the one that comes through npm.`;
 
@@ -37,7 +37,7 @@ function find(patterns: string[]): string[] {
 function choose(words: string[]): string[] {
   if (words.length === 0) return find([...BESIDE, ...ACROSS]);
   if (words.length === 1 && words[0] === 'unit') {
-    return find(BESIDE).filter((file) => !file.endsWith('.slow.test.ts'));
+    return find(BESIDE).filter((file) => !file.endsWith('.slow.test.ts') && !startsService(file));
   }
   const all = find([...BESIDE, ...ACROSS]);
   return words.flatMap((word) => {
@@ -46,6 +46,13 @@ function choose(words: string[]): string[] {
     if (found.length === 0) throw new Error(`No test file is named ${word}.\n${USAGE}`);
     return found;
   });
+}
+
+/** To start a service with its issuer costs a second or two of a core, too much to wait for before each commit. */
+function startsService(file: string): boolean {
+  return /from '.*\/(support\/(app|issuing|service)|test-world|issuer\/start)\.ts'|from '\.\/start\.ts'/.test(
+    readFileSync(resolve(root, file), 'utf8'),
+  );
 }
 
 interface Outcome {

@@ -120,8 +120,9 @@ test('on a phone the filters are folded up and each refund is one below the othe
     height: 844,
   });
   await page.getByRole('button', { name: 'Filters (1 set)' }).waitFor();
-  assert.equal(await page.getByRole('table').count(), 0);
+  await page.getByRole('listitem').nth(2).waitFor();
   assert.equal(await page.getByRole('listitem').count(), 3);
+  assert.equal(await page.getByRole('table').count(), 0);
   const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
   assert.ok(Number(overflow) <= 0, 'nothing is wider than the phone');
   await assertAccessible(page);
