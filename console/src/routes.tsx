@@ -4,17 +4,18 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
-  redirect,
 } from '@tanstack/react-router';
 import { readAuditFilters } from './audit/filters.ts';
 import { type RowStatus, readRowStatus } from './bulk/queries.ts';
 import { readInsightsSearch } from './insights/period.ts';
+import { readDifferenceFilters, readEventSearch } from './operations/filters.ts';
 import { readPaymentFilters } from './payments/filters.ts';
 import { type Action, readAction } from './refunds/actions/acts.ts';
 import { readRefundFilters } from './refunds/filters.ts';
 import { SignedIn } from './session/SignedIn.tsx';
 import { sessionQuery } from './session/session.ts';
 import { Crashed, Missing } from './shell/Failures.tsx';
+import { Home } from './shell/Home.tsx';
 import { Shell } from './shell/Shell.tsx';
 
 interface RouterContext {
@@ -32,13 +33,7 @@ const root = createRootRouteWithContext<RouterContext>()({
   notFoundComponent: Missing,
 });
 
-const home = createRoute({
-  getParentRoute: () => root,
-  path: '/',
-  beforeLoad: () => {
-    throw redirect({ to: '/refunds', replace: true });
-  },
-});
+const home = createRoute({ getParentRoute: () => root, path: '/', component: Home });
 
 const refunds = createRoute({
   getParentRoute: () => root,
@@ -126,6 +121,32 @@ const insights = createRoute({
   component: lazyRouteComponent(() => import('./insights/InsightsPage.tsx'), 'InsightsPage'),
 });
 
+const operations = createRoute({
+  getParentRoute: () => root,
+  path: '/operations',
+  component: lazyRouteComponent(() => import('./operations/Overview.tsx'), 'Overview'),
+});
+
+const stripeEvents = createRoute({
+  getParentRoute: () => root,
+  path: '/operations/events',
+  validateSearch: readEventSearch,
+  component: lazyRouteComponent(() => import('./operations/EventList.tsx'), 'EventList'),
+});
+
+const reconciliations = createRoute({
+  getParentRoute: () => root,
+  path: '/operations/reconciliations',
+  component: lazyRouteComponent(() => import('./operations/Reconciliations.tsx'), 'Reconciliations'),
+});
+
+const differences = createRoute({
+  getParentRoute: () => root,
+  path: '/operations/differences',
+  validateSearch: readDifferenceFilters,
+  component: lazyRouteComponent(() => import('./operations/Differences.tsx'), 'Differences'),
+});
+
 /** Every page, by its address under `/console`. */
 export function createRoutes(queries: QueryClient) {
   return createRouter({
@@ -142,6 +163,10 @@ export function createRoutes(queries: QueryClient) {
       batch,
       insights,
       audit,
+      operations,
+      stripeEvents,
+      reconciliations,
+      differences,
     ]),
     basepath: '/console',
     context: { queries },

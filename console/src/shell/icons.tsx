@@ -72,3 +72,8 @@ export const IconStack = () => (
     <path d="M3.500 12.500 12 17l8.500-4.500M3.500 16.500 12 21l8.500-4.500" />
   </Icon>
 );
+export const IconPulse = () => (
+  <Icon>
+    <path d="M3 12h4l2.500-7 5 14 2.500-7h4" />
+  </Icon>
+);

@@ -1,6 +1,6 @@
 import type { ComponentType } from 'react';
 import { t } from '../texts/texts.ts';
-import { IconApprove, IconCard, IconChart, IconLog, IconRefund, IconStack } from './icons.tsx';
+import { IconApprove, IconCard, IconChart, IconLog, IconPulse, IconRefund, IconStack } from './icons.tsx';
 
 interface NavigationEntry {
   to: string;
@@ -22,5 +22,11 @@ export const PAGES: readonly NavigationEntry[] = [
   { to: '/payments', label: t.navigation.payments, icon: IconCard, scopes: ['admin:payments.read'] },
   { to: '/bulk', label: t.navigation.bulk, icon: IconStack, scopes: ['admin:refunds.issue'] },
   { to: '/insights', label: t.navigation.insights, icon: IconChart, scopes: ['admin:refunds.read'] },
+  {
+    to: '/operations',
+    label: t.navigation.operations,
+    icon: IconPulse,
+    scopes: ['admin:operations.read', 'admin:webhooks'],
+  },
   { to: '/audit', label: t.navigation.audit, icon: IconLog, scopes: ['admin:audit.read'] },
 ];

@@ -3,6 +3,7 @@ export { audit } from './en/audit.ts';
 export { bulk } from './en/bulk.ts';
 export { customer, payments } from './en/customers.ts';
 export { insights } from './en/insights.ts';
+export { operations } from './en/operations.ts';
 export { search } from './en/search.ts';
 
 /** The console's words. Names are the field's and the same as in the API; sentences say what to do. */
@@ -119,6 +120,7 @@ export const refunds = {
   amount_from: 'Amount from',
   amount_to: 'Amount to',
   attention: 'Needs attention',
+  unknown: 'Outcome not known',
   attention_text: 'Failed after the customer was told; still owed',
   still_owed: 'Still owed',
   csv: 'CSV',
