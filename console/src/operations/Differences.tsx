@@ -209,39 +209,37 @@ function Ids({ difference: { entity_type, entity_id, stripe_id } }: { difference
 function Sides({ difference }: { difference: Difference }) {
   const { here, at_stripe } = difference;
   return (
-    <Table.ScrollContainer minWidth={300} tabIndex={0} role="region" aria-label={titleOf(difference)}>
-      <Table verticalSpacing={4} horizontalSpacing="xs">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th scope="col">{t.operations.fact}</Table.Th>
-            <Table.Th scope="col">
-              {t.operations.here}
-              {here === null && `: ${t.operations.nothing}`}
+    <Table verticalSpacing={4} horizontalSpacing="xs" className="sides">
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th scope="col">{t.operations.fact}</Table.Th>
+          <Table.Th scope="col">
+            {t.operations.here}
+            {here === null && `: ${t.operations.nothing}`}
+          </Table.Th>
+          <Table.Th scope="col">
+            {t.operations.at_stripe}
+            {at_stripe === null && `: ${t.operations.nothing}`}
+          </Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {compareSides(here, at_stripe).map((compared) => (
+          <Table.Tr key={compared.fact}>
+            <Table.Th scope="row" fw={400}>
+              {compared.fact}
+              {compared.differs && (
+                <Text span size="xs" fw={600} c="red" ml={6}>
+                  {t.operations.differs}
+                </Text>
+              )}
             </Table.Th>
-            <Table.Th scope="col">
-              {t.operations.at_stripe}
-              {at_stripe === null && `: ${t.operations.nothing}`}
-            </Table.Th>
+            <Table.Td>{compared.here}</Table.Td>
+            <Table.Td>{compared.at_stripe}</Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {compareSides(here, at_stripe).map((compared) => (
-            <Table.Tr key={compared.fact}>
-              <Table.Th scope="row" fw={400}>
-                {compared.fact}
-                {compared.differs && (
-                  <Text span size="xs" fw={600} c="red" ml={6}>
-                    {t.operations.differs}
-                  </Text>
-                )}
-              </Table.Th>
-              <Table.Td>{compared.here}</Table.Td>
-              <Table.Td>{compared.at_stripe}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+        ))}
+      </Table.Tbody>
+    </Table>
   );
 }
 

@@ -165,7 +165,7 @@ function Lines({ events, filters }: ListedProps) {
         <Table highlightOnHover verticalSpacing="xs" horizontalSpacing="md">
           <Table.Thead>
             <Table.Tr>
-              {[received, status, type, object, why].map((label) => (
+              {[received, type, status, object, why].map((label) => (
                 <Table.Th key={label} scope="col">
                   {label}
                 </Table.Th>
@@ -179,19 +179,21 @@ function Lines({ events, filters }: ListedProps) {
             {events.map((event) => (
               <Table.Tr key={event.event_id}>
                 <Table.Td>
+                  <Moment at={event.received_at} />
+                </Table.Td>
+                <Table.Td>
                   <PageLink
                     to="/operations/events"
                     search={{ ...filters, event_id: event.event_id }}
                     size="sm"
-                    aria-label={t.operations.open_event_of(event.event_type, objectOf(event))}
+                    className="id"
                   >
-                    <Moment at={event.received_at} />
+                    {event.event_type}
                   </PageLink>
                 </Table.Td>
                 <Table.Td>
                   <EventStatusBadge status={event.status} />
                 </Table.Td>
-                <Table.Td className="id">{event.event_type}</Table.Td>
                 <Table.Td className="id">{objectOf(event)}</Table.Td>
                 <Table.Td>{event.error?.message ?? t.common.none}</Table.Td>
                 <Table.Td ta="right">{event.attempts}</Table.Td>

@@ -73,8 +73,6 @@ export const operations = {
   note: 'Note of an operator',
   our_id: 'Our id',
   stripe_id: 'Stripe’s id',
-  open_event: 'Look',
-  open_event_of: (type: string, object: string) => `Look at ${type} of ${object}`,
   shown: (count: number) => (count === 1 ? '1 shown' : `${count.toLocaleString()} shown`),
   no_events: 'Stripe has told nothing yet',
   no_events_text:
