@@ -146,7 +146,7 @@ test('a reconciliation is started and finds what Stripe does not have, which an 
   assert.deepEqual(rows, [{ closed_by_id: 'operator', note: 'Made by a test, never at Stripe.' }]);
 
   await page.getByRole('link', { name: 'Differences', exact: true }).click();
-  await page.getByText('The books and Stripe agree').waitFor();
+  await page.getByText('No difference is left for a person').waitFor();
   assert.equal(new URL(page.url()).search, '?open=true');
   await assertAccessible(page);
   assert.deepEqual(complaints, []);

@@ -119,8 +119,14 @@ function Rows({ filters, onClear }: { filters: DifferenceFilters; onClear: () =>
 
 function Nothing({ filters, onClear }: { filters: DifferenceFilters; onClear: () => void }) {
   const { open, ...others } = filters;
-  if (open !== false && Object.keys(others).length === 0)
-    return <Empty title={t.operations.no_differences} text={t.operations.no_differences_text} />;
+  if (open !== false && Object.keys(others).length === 0) {
+    return (
+      <Empty
+        title={open === true ? t.operations.none_open : t.operations.no_differences}
+        text={t.operations.no_differences_text}
+      />
+    );
+  }
   return (
     <Empty title={t.operations.no_differences_filtered} text={t.operations.no_differences_filtered_text}>
       <Button variant="default" onClick={onClear}>

@@ -39,7 +39,7 @@ function Readiness() {
         </Card>
       )}
       {readiness !== undefined && (
-        <SimpleGrid component="ul" className="cards" cols={{ base: 1, xs: 2, md: 3, lg: 5 }} spacing="sm">
+        <SimpleGrid component="ul" className="cards" cols={{ base: 2, md: 3, lg: 5 }} spacing="sm">
           {Object.entries(readiness.checks).map(([name, { status, output }]) => (
             <Card key={name} component="li" withBorder padding="sm">
               <Group justify="space-between" gap="xs">

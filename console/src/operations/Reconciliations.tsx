@@ -78,6 +78,7 @@ function Line({ run }: { run: Run }) {
         <Text size="sm">
           {t.operations.compared(charges + invoice_payments + refunds + disputes)};{' '}
           {t.operations.found(run.found)}
+          {run.status === 'unfinished' && ` ${t.operations.so_far}`}
         </Text>
         {imported + repaired + left > 0 && (
           <PageLink to="/operations/differences" search={{ run_id: run.run_id }} size="sm">

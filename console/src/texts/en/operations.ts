@@ -129,6 +129,7 @@ export const operations = {
     imported + repaired + left === 0
       ? 'nothing differed'
       : `${imported.toLocaleString()} brought in, ${repaired.toLocaleString()} repaired, ${left.toLocaleString()} left for a person`,
+  so_far: 'so far',
   found_of: 'Its differences',
   no_runs: 'The books were never held against Stripe',
   no_runs_text: 'That happens by itself every night. Start one to have it done now.',
@@ -165,7 +166,8 @@ export const operations = {
   close_text: 'Say how it was settled. Nothing else is changed; found again as it is, it stays closed.',
   close_note: 'How it was settled',
   close_note_text: 'For colleagues. Names of customers do not belong here.',
-  no_differences: 'The books and Stripe agree',
+  none_open: 'No difference is left for a person',
+  no_differences: 'No reconciliation has found a difference',
   no_differences_text: 'What a reconciliation finds appears here, with both sides.',
   no_differences_filtered: 'No difference fits these filters',
   no_differences_filtered_text: 'Take a filter away to see those that are done with.',
