@@ -8279,6 +8279,8 @@ export interface operations {
                 brand_id: string;
                 /** @description Of which payment. */
                 payment_id?: string;
+                /** @description Of whose payments: the platform’s id of the customer. */
+                customer_id?: string;
                 /** @description Stripe’s word, e.g. `needs_response`. */
                 status?: string;
                 /** @description How many at the most. */

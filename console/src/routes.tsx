@@ -4,18 +4,18 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  redirect,
 } from '@tanstack/react-router';
 import { readAuditFilters } from './audit/filters.ts';
 import { type RowStatus, readRowStatus } from './bulk/queries.ts';
 import { readInsightsSearch } from './insights/period.ts';
-import { readDifferenceFilters, readEventSearch } from './operations/filters.ts';
+import { readOperationsSearch } from './operations/search.ts';
 import { readPaymentFilters } from './payments/filters.ts';
 import { type Action, readAction } from './refunds/actions/acts.ts';
 import { readRefundFilters } from './refunds/filters.ts';
 import { SignedIn } from './session/SignedIn.tsx';
 import { sessionQuery } from './session/session.ts';
 import { Crashed, Missing } from './shell/Failures.tsx';
-import { Home } from './shell/Home.tsx';
 import { Shell } from './shell/Shell.tsx';
 
 interface RouterContext {
@@ -33,7 +33,13 @@ const root = createRootRouteWithContext<RouterContext>()({
   notFoundComponent: Missing,
 });
 
-const home = createRoute({ getParentRoute: () => root, path: '/', component: Home });
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/refunds', replace: true });
+  },
+});
 
 const refunds = createRoute({
   getParentRoute: () => root,
@@ -107,6 +113,13 @@ const batch = createRoute({
   component: lazyRouteComponent(() => import('./bulk/BatchPage.tsx'), 'BatchPage'),
 });
 
+const operations = createRoute({
+  getParentRoute: () => root,
+  path: '/operations',
+  validateSearch: readOperationsSearch,
+  component: lazyRouteComponent(() => import('./operations/OperationsPage.tsx'), 'OperationsPage'),
+});
+
 const audit = createRoute({
   getParentRoute: () => root,
   path: '/audit',
@@ -119,32 +132,6 @@ const insights = createRoute({
   path: '/insights',
   validateSearch: readInsightsSearch,
   component: lazyRouteComponent(() => import('./insights/InsightsPage.tsx'), 'InsightsPage'),
-});
-
-const operations = createRoute({
-  getParentRoute: () => root,
-  path: '/operations',
-  component: lazyRouteComponent(() => import('./operations/Overview.tsx'), 'Overview'),
-});
-
-const stripeEvents = createRoute({
-  getParentRoute: () => root,
-  path: '/operations/events',
-  validateSearch: readEventSearch,
-  component: lazyRouteComponent(() => import('./operations/EventList.tsx'), 'EventList'),
-});
-
-const reconciliations = createRoute({
-  getParentRoute: () => root,
-  path: '/operations/reconciliations',
-  component: lazyRouteComponent(() => import('./operations/Reconciliations.tsx'), 'Reconciliations'),
-});
-
-const differences = createRoute({
-  getParentRoute: () => root,
-  path: '/operations/differences',
-  validateSearch: readDifferenceFilters,
-  component: lazyRouteComponent(() => import('./operations/Differences.tsx'), 'Differences'),
 });
 
 /** Every page, by its address under `/console`. */
@@ -162,11 +149,8 @@ export function createRoutes(queries: QueryClient) {
       newBatch,
       batch,
       insights,
-      audit,
       operations,
-      stripeEvents,
-      reconciliations,
-      differences,
+      audit,
     ]),
     basepath: '/console',
     context: { queries },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { Page } from 'playwright-core';
 import { assertAccessible } from './axe.ts';
 import { type Desk, openDesk } from './desk.ts';
 
@@ -37,6 +38,46 @@ test('an agent refunds a part, is told before what will happen and afterwards wh
   await page.getByRole('button', { name: 'Done' }).click();
   await page.getByText('Left €37.50').waitFor();
   assert.deepEqual(complaints, []);
+});
+
+/** Goes on by Tab, as somebody does without a mouse, until what has this name has the focus, and can be seen to have it. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let steps = 0; steps < 60; steps += 1) {
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluate<{ name: string; outline: string }>(`(() => {
+      const one = document.activeElement;
+      const label = one.labels?.[0]?.textContent ?? one.getAttribute('aria-label') ?? one.textContent;
+      const { outlineStyle, borderColor } = getComputedStyle(one);
+      return { name: label.trim(), outline: outlineStyle + borderColor };
+    })()`);
+    if (!focused.name.startsWith(name)) continue;
+    assert.notEqual(focused.outline, '', name);
+    return;
+  }
+  throw new Error(`${name} is not reached by Tab`);
+}
+
+test('an agent refunds by keyboard alone', async () => {
+  const { payment_id } = await desk.pay({ amount_cents: 5_000 });
+  const { page } = await desk.open('agent', `/payments/${payment_id}`);
+  await page.getByRole('button', { name: 'Refund', exact: true }).waitFor();
+  await tabTo(page, 'Skip to the page');
+  await page.keyboard.press('Enter');
+  await tabTo(page, 'Refund');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await tabTo(page, 'Reason');
+  await page.keyboard.press('Enter');
+  await page.getByRole('option').first().waitFor();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await tabTo(page, 'Refund US$50.00');
+  await page.keyboard.press('Enter');
+  await page.getByText(/on its way to the bank/).waitFor();
+  assert.deepEqual(
+    (await refundsOf(payment_id)).map(({ amount_cents }) => amount_cents),
+    [5_000],
+  );
 });
 
 test('a double click refunds once', async () => {

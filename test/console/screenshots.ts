@@ -37,20 +37,20 @@ const SHOTS: readonly Shot[] = [
     name: 'refund',
     as: 'agent',
     path: '/refunds?status=succeeded',
-    reach: follow('tbody a[href*="/refunds/"]'),
+    reach: follow('main a[href*="/refunds/refund_"]'),
   },
   {
     name: 'refund-owed',
     as: 'agent',
     path: '/refunds?needs_attention=true',
-    reach: follow('tbody a[href*="/refunds/"]'),
+    reach: follow('main a[href*="/refunds/refund_"]'),
   },
   {
     name: 'refunding',
     as: 'agent',
     path: '/refunds?needs_attention=true',
     async reach(page) {
-      await page.locator('tbody a[href*="/refunds/"]').first().click();
+      await page.locator('main a[href*="/refunds/refund_"]').first().click();
       await page.locator('main a[href*="/payments/payment_"]').first().click();
       await page.getByRole('button', { name: 'Refund', exact: true }).click();
       await page.getByText('A part of it').click();
@@ -59,6 +59,60 @@ const SHOTS: readonly Shot[] = [
     },
   },
   { name: 'insights', as: 'agent', path: '/insights?currency=eur' },
+  {
+    name: 'search',
+    as: 'agent',
+    path: '/refunds',
+    async reach(page) {
+      await page.keyboard.press('Control+k');
+      await page.getByLabel('Any id').fill('customer_000');
+      await page.getByRole('option').first().waitFor();
+    },
+  },
+  { name: 'payments', as: 'agent', path: '/payments' },
+  {
+    name: 'customer',
+    as: 'agent',
+    path: '/refunds?needs_attention=true',
+    async reach(page) {
+      await follow('main a[href*="/refunds/refund_"]')(page);
+      await follow('main a[href*="/customers/"]')(page);
+      await page.getByText('First paid').waitFor();
+    },
+  },
+  {
+    name: 'approvals',
+    as: 'approver',
+    path: '/approvals',
+    async reach(page) {
+      await page.locator('ul.cards button').first().click();
+      await page.getByRole('heading', { level: 2 }).first().waitFor();
+    },
+  },
+  {
+    name: 'bulk-new',
+    as: 'agent',
+    path: '/bulk/new',
+  },
+  {
+    name: 'bulk',
+    as: 'agent',
+    path: '/payments?status=succeeded',
+    async reach(page) {
+      const select = page.getByRole('checkbox', { name: 'Select for bulk refund' });
+      if ((await select.count()) === 0) return;
+      for (const at of [0, 1, 2, 3]) await select.nth(at).check();
+      await page.getByRole('button', { name: /payments in bulk/ }).click();
+      await page.getByLabel('Name').first().fill('Storm of last week');
+      await page.getByRole('combobox', { name: /Reason for rows/ }).click();
+      await page.getByRole('option', { name: 'Goodwill' }).click();
+      await page.getByRole('button', { name: 'Check them' }).click();
+      await page.getByText(/rows are done/).waitFor();
+    },
+  },
+  { name: 'audit', as: 'auditor', path: '/audit' },
+  { name: 'operations', as: 'operator', path: '/operations' },
+  { name: 'operations-runs', as: 'operator', path: '/operations?tab=runs' },
 ];
 
 const LOOKS = [

@@ -77,6 +77,7 @@ export function NewBatch() {
           <FileInput
             label={t.bulk.file}
             description={t.bulk.file_text}
+            placeholder={t.bulk.file_pick}
             accept=".csv,text/csv,text/plain"
             clearable
             clearButtonProps={{ 'aria-label': t.common.cancel }}

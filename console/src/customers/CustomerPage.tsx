@@ -6,6 +6,7 @@ import { columnsOf, PaymentCard } from '../payments/columns.tsx';
 import { paymentListQuery } from '../payments/queries.ts';
 import { columnsNamed, RefundCard } from '../refunds/columns.tsx';
 import { refundListQuery } from '../refunds/queries.ts';
+import { useSession } from '../session/session.ts';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { Facts } from '../shell/Facts.tsx';
 import { Listing } from '../shell/Listing.tsx';
@@ -14,8 +15,9 @@ import { Page } from '../shell/Page.tsx';
 import { t } from '../texts/texts.ts';
 import { Moment } from '../time/Moment.tsx';
 import { CustomerTotals } from './CustomerTotals.tsx';
+import { DISPUTE_COLUMNS, DisputeCard } from './disputes.tsx';
 import { Patterns } from './Patterns.tsx';
-import { customerQuery } from './queries.ts';
+import { customerQuery, disputesQuery } from './queries.ts';
 
 const route = getRouteApi('/customers/$customer_id');
 /** How many of each are shown here; all of them are a click away. */
@@ -65,11 +67,14 @@ export function CustomerPage() {
       </SimpleGrid>
       <Refunds customer_id={customer_id} />
       <Payments customer_id={customer_id} />
+      {customer.totals.some(({ dispute_count }) => dispute_count > 0) && (
+        <Disputes customer_id={customer_id} />
+      )}
     </Page>
   );
 }
 
-const momentOf = (at: string | null) => at && <Moment key={at} at={at} />;
+const momentOf = (at: string | null) => at && <Moment key={at} at={at} dateOnly />;
 
 function Refunds({ customer_id }: { customer_id: string }) {
   const { data, error, isPending, refetch } = useInfiniteQuery(refundListQuery({ customer_id }));
@@ -123,6 +128,27 @@ function Payments({ customer_id }: { customer_id: string }) {
           columns={columnsOf({ oneCustomer: true })}
           addressOf={({ payment_id }) => `/payments/${payment_id}`}
           card={PaymentCard}
+        />
+      )}
+    </Section>
+  );
+}
+
+function Disputes({ customer_id }: { customer_id: string }) {
+  const { brand_id } = useSession();
+  const { data: disputes, error, isPending, refetch } = useQuery(disputesQuery(brand_id, customer_id));
+  return (
+    <Section title={t.customer.disputes} all={null}>
+      {isPending && <Loader aria-label={t.common.loading} mx="auto" />}
+      {error !== null && <ErrorNotice error={error} retry={() => void refetch()} />}
+      {disputes !== undefined && (
+        <Listing
+          label={t.customer.disputes}
+          rows={disputes}
+          keyOf={({ id }) => id}
+          columns={DISPUTE_COLUMNS}
+          addressOf={({ payment_id }) => `/payments/${payment_id}`}
+          card={DisputeCard}
         />
       )}
     </Section>

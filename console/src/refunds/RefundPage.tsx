@@ -90,15 +90,18 @@ function Where({ refund }: { refund: RefundDetail }) {
             {refund.customer_id}
           </Anchor>
         </Group>
-        {refund.attention !== null && (
-          <Alert
-            color="red"
-            title={t.refunds.owed(formatMoney(refund.attention.owed_cents, refund.currency))}
-          >
-            {refund.attention.message}
-          </Alert>
-        )}
-        <Text role="status">{refund.location.message}</Text>
+        <div role="status">
+          {refund.attention === null ? (
+            <Text>{refund.location.message}</Text>
+          ) : (
+            <Alert
+              color="red"
+              title={t.refunds.owed(formatMoney(refund.attention.owed_cents, refund.currency))}
+            >
+              {refund.location.message}
+            </Alert>
+          )}
+        </div>
         <div>
           <Text size="sm" c="dimmed">
             {t.refund.tell}

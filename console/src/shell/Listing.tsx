@@ -18,14 +18,14 @@ interface Props<Row> {
   keyOf: (row: Row) => string;
   /** The same array as long as the same columns are shown. */
   columns: readonly Column<Row>[];
-  /** Where a row leads, and what matters of it: for a phone, on which rows are one below the other. */
-  addressOf: (row: Row) => string;
+  /** Where a row leads, if anywhere, and what matters of it: for a phone, on which rows are one below the other. */
+  addressOf?: ((row: Row) => string) | undefined;
   card: ComponentType<{ row: Row }>;
   /** Where rows can be selected. */
   selection?: Selection | undefined;
 }
 
-export interface Selection {
+interface Selection {
   selected: ReadonlySet<string>;
   onSelect: (keys: ReadonlySet<string>) => void;
   /** What selecting is for. */
@@ -43,9 +43,15 @@ function Cards<Row>({ rows, keyOf, addressOf, card: Card }: Props<Row>) {
     <Stack gap="xs" component="ul" className="cards">
       {rows.map((row) => (
         <Paper key={keyOf(row)} component="li" withBorder radius="md">
-          <Link to={addressOf(row)} className="card-link">
-            <Card row={row} />
-          </Link>
+          {addressOf === undefined ? (
+            <div className="card-link">
+              <Card row={row} />
+            </div>
+          ) : (
+            <Link to={addressOf(row)} className="card-link">
+              <Card row={row} />
+            </Link>
+          )}
         </Paper>
       ))}
     </Stack>

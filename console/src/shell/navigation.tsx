@@ -26,7 +26,7 @@ export const PAGES: readonly NavigationEntry[] = [
     to: '/operations',
     label: t.navigation.operations,
     icon: IconPulse,
-    scopes: ['admin:operations.read', 'admin:webhooks'],
+    scopes: ['admin:operations.read'],
   },
   { to: '/audit', label: t.navigation.audit, icon: IconLog, scopes: ['admin:audit.read'] },
 ];

@@ -138,10 +138,11 @@ export async function findDispute(
 /** What the list may be narrowed to; what is absent does not narrow. */
 export interface DisputeFilters {
   payment_id?: string;
+  customer_id?: string;
   status?: string;
 }
 
-/** Disputes of a brand, newest first (disputes_by_time, or disputes_by_payment). */
+/** Disputes of a brand, newest first (disputes_by_time, disputes_by_payment or disputes_by_customer). */
 export async function listDisputes(
   db: Queryable,
   brandId: string,
@@ -155,6 +156,7 @@ export async function listDisputes(
     conditions: [
       ['brand_id = ?', brandId],
       ['payment_id = ?', filters.payment_id],
+      ['customer_id = ?', filters.customer_id],
       ['status = ?', filters.status],
     ],
     after,

@@ -115,7 +115,11 @@ test('an end is told with its moment, and what has no deadline has none', async 
 test('disputes come newest first, ties by id, each once, in pages of any size, and each filter narrows to exactly its own', async () => {
   const statuses = ['needs_response', 'warning_needs_response', 'won', 'lost', 'needs_response'];
   for (let n = 0; n < 6; n += 1)
-    await makePayment(service.pool, { brand_id: 'paged', disputes: statuses.map((status) => ({ status })) });
+    await makePayment(service.pool, {
+      brand_id: 'paged',
+      customer_id: `cus_${n % 2}`,
+      disputes: statuses.map((status) => ({ status })),
+    });
   const { rows } = await service.pool.query<Dispute>("SELECT * FROM disputes WHERE brand_id = 'paged'");
   assert.equal(rows.length, 30);
   const sorted = rows.toSorted(
@@ -141,6 +145,12 @@ test('disputes come newest first, ties by id, each once, in pages of any size, a
       await listIds({ brand_id, status, limit: 3 }),
       wanted((row) => row.status === status),
     );
+  for (const customer_id of ['cus_0', 'cus_1', 'cus_2']) {
+    assert.deepEqual(
+      await listIds({ brand_id, customer_id }),
+      wanted((row) => row.customer_id === customer_id),
+    );
+  }
   for (const payment_id of new Set(rows.map((row) => row.payment_id))) {
     assert.deepEqual(
       await listIds({ brand_id, payment_id }),
@@ -224,13 +234,13 @@ for (const [query, field] of [
   [`payment_id=${'x'.repeat(7_000)}`, 'payment_id'],
   ['payment_id=a&payment_id=b', 'payment_id'],
   ['cursor=abc', 'cursor'],
-  ['customer_id=ada', 'customer_id'],
+  ['customer=ada', 'customer'],
   ['__proto__=x', '__proto__'],
 ] as const) {
   test(`?${query.slice(0, 40)} is refused in the list of disputes`, async () => {
     const message = await refuse(`${LIST}?brand_id=default&${query}`, field);
     if (message.startsWith('Unknown'))
-      assert.match(message, /Known are: brand_id, payment_id, status, limit, cursor\.$/);
+      assert.match(message, /Known are: brand_id, payment_id, customer_id, status, limit, cursor\.$/);
   });
 }
 

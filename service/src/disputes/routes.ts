@@ -34,6 +34,7 @@ export function disputeRoutes({ pool, cursors }: DisputeRoutesDeps): RoomRoutes 
                 'Of which brand. A token that is bound to a brand may name that one only.',
               ),
               payment_id: Type.Optional(Identifier('Of which payment.')),
+              customer_id: Type.Optional(Identifier('Of whose payments: the platform’s id of the customer.')),
               status: Type.Optional(Identifier('Stripe’s word, e.g. `needs_response`.')),
               ...pagingParameters,
             },

@@ -16,7 +16,7 @@ interface Props {
   children?: ReactNode;
 }
 
-/** Asks whether something is to be done, does it, and says in place where that failed. */
+/** Asks whether something is to be done to a refund, does it, and says in place where that failed. */
 export function ActionDialog({ title, text, color, ready = true, act, onClose, children }: Props) {
   const queries = useQueryClient();
   const [key] = useState(() => crypto.randomUUID());

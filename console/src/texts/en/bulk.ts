@@ -11,6 +11,7 @@ export const bulk = {
   file: 'CSV file',
   file_text:
     'With a first line that names the columns: payment_id or charge_id, amount and currency (left out: all that is left), reason, note.',
+  file_pick: 'Choose a file',
   or_paste: 'Or paste the lines',
   example: 'payment_id,amount,currency,reason,note\npayment_01k…,12.50,eur,goodwill,Late delivery',
   reason: 'Reason for rows that name none',
@@ -54,7 +55,7 @@ export const bulk = {
   made: 'Made',
   by: 'By',
   status: 'Status',
-  waits_for_approval: 'Waits for an approver',
+  waits_for_approval: 'Will wait for an approver',
   select: 'Select for bulk refund',
   select_all: 'Select all that are shown',
   selected: (count: number) => `Refund ${count === 1 ? '1 payment' : `${count} payments`} in bulk`,
