@@ -4,7 +4,6 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
-  redirect,
 } from '@tanstack/react-router';
 import { readAuditFilters } from './audit/filters.ts';
 import { type RowStatus, readRowStatus } from './bulk/queries.ts';
@@ -16,6 +15,7 @@ import { readRefundFilters } from './refunds/filters.ts';
 import { SignedIn } from './session/SignedIn.tsx';
 import { sessionQuery } from './session/session.ts';
 import { Crashed, Missing } from './shell/Failures.tsx';
+import { Home } from './shell/Home.tsx';
 import { Shell } from './shell/Shell.tsx';
 
 interface RouterContext {
@@ -33,13 +33,7 @@ const root = createRootRouteWithContext<RouterContext>()({
   notFoundComponent: Missing,
 });
 
-const home = createRoute({
-  getParentRoute: () => root,
-  path: '/',
-  beforeLoad: () => {
-    throw redirect({ to: '/refunds', replace: true });
-  },
-});
+const home = createRoute({ getParentRoute: () => root, path: '/', component: Home });
 
 const refunds = createRoute({
   getParentRoute: () => root,

@@ -30,7 +30,9 @@ test('an operator finds an event that was given up, and has Stripe asked again',
   await assertAccessible(page);
   await dialog.getByRole('button', { name: 'Ask Stripe again' }).click();
   await dialog.waitFor({ state: 'detached' });
+  await page.getByText('evt_given_up: What Stripe says now is in the books.').waitFor();
   await page.getByText('No events here').waitFor();
+  await assertAccessible(page);
   const { rows } = await desk.pool.query(
     `SELECT status FROM stripe_events WHERE event_id = 'event_given_up'`,
   );
@@ -47,7 +49,7 @@ test('a difference is settled with a word of how, and leaves those that are open
   await dialog.getByLabel('How it was settled').fill('Asked the bank: it never left.');
   await assertAccessible(page);
   await dialog.getByRole('button', { name: 'Settle it' }).click();
-  await page.getByText('The books and Stripe agree').waitFor();
+  await page.getByText('Nothing is left for a person').waitFor();
   await page.getByLabel('Only those that are open').uncheck();
   await page.getByText('Settled by operator').waitFor();
   await page.getByText('Asked the bank: it never left.').waitFor();
@@ -71,4 +73,48 @@ test('it can be looked at on a phone, in the dark, and not at all by an agent', 
   const agent = await desk.open('agent', '/operations');
   await agent.page.getByText('Your role does not open this').first().waitFor();
   assert.equal(await agent.page.getByRole('link', { name: 'Operations' }).count(), 0);
+});
+
+test('whoever signs in begins where their role lets them, and an operator sees whom the service reaches', async () => {
+  const { page, complaints } = await desk.open('operator', '/');
+  await page.waitForURL(`${desk.url}/console/operations`);
+  await page.getByText('Database good').waitFor();
+  await page.getByText('Stripe good').waitFor();
+  await assertAccessible(page);
+  assert.deepEqual(complaints, []);
+  await page.route('**/readyz', (route) => route.fulfill({ status: 404, body: 'Not for browsers' }));
+  await page.reload();
+  await page.getByText(/cannot be asked from here/).waitFor();
+  await page.getByText('Events to work on').waitFor();
+  await assertAccessible(page);
+  const agent = await desk.open('agent', '/');
+  await agent.page.waitForURL(`${desk.url}/console/refunds`);
+});
+
+test('a refund of which nothing is known is shown to an operator, whose word leads an agent to it', async () => {
+  const { payment_id } = await desk.pay({ customer_id: 'customer_unsure' });
+  const fault = desk.standIn.faults.add({ kind: 'reset_before', method: 'POST', route: '/v1/refunds' });
+  const { access_token } = await desk.issuer.mintToken({ as: 'agent' });
+  const answer = await fetch(`${desk.url}/v1/admin/refunds`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ payment_id, amount_cents: 900 }),
+  });
+  assert.equal(answer.status, 202, await answer.text());
+  const { page } = await desk.open('operator', '/operations', { width: 390, height: 844 });
+  // Operators see no refunds: what they have is an address for somebody who does.
+  const address = (await page.getByText('/console/refunds?unknown=true').textContent()) ?? '';
+  assert.ok(address.startsWith(desk.url), address);
+  await assertAccessible(page);
+
+  const agent = await desk.open('agent', address.slice(`${desk.url}/console`.length));
+  await agent.page.getByText('1 shown').waitFor();
+  assert.ok(await agent.page.getByRole('checkbox', { name: 'Outcome not known' }).isChecked());
+  await assertAccessible(agent.page);
+  await agent.page.locator('tbody a[href*="/refunds/"]').click();
+  await agent.page.getByText(/do not refund again/).waitFor();
+  desk.standIn.faults.clear(fault.id);
+  // As soon as Stripe answers it is known, to both.
+  await agent.page.getByText(/on its way to the bank/).waitFor();
+  await page.getByText('/console/refunds?unknown=true').waitFor({ state: 'detached' });
 });

@@ -22,6 +22,7 @@ const Replaying = createContext<(event: StripeEvent) => void>(() => {});
 export function Events({ status, onStatus }: Props) {
   const list = useInfiniteQuery({ ...eventsQuery(status), refetchInterval: 5_000 });
   const [replayed, setReplayed] = useState<StripeEvent>();
+  const [outcome, setOutcome] = useState<string>();
   return (
     <Replaying value={setReplayed}>
       <Stack gap="sm">
@@ -34,6 +35,9 @@ export function Events({ status, onStatus }: Props) {
           onChange={(value) => onStatus(EVENT_STATUSES.find((one) => one === value))}
           w={180}
         />
+        <Text size="sm" role="status">
+          {outcome}
+        </Text>
         <Rows
           list={list}
           label={t.operations.tabs.events}
@@ -47,14 +51,16 @@ export function Events({ status, onStatus }: Props) {
         <ActionDialog
           title={t.operations.replay}
           text={t.operations.replay_text(replayed.event_type)}
-          act={(key) =>
-            bodyOf(
+          act={async (key) => {
+            setOutcome(undefined);
+            const { stripe_event_id, status: became } = await bodyOf(
               api.POST('/v1/admin/webhooks/replay', {
                 body: { event_id: replayed.event_id },
                 headers: { 'Idempotency-Key': key },
               }),
-            )
-          }
+            );
+            setOutcome(`${stripe_event_id}: ${t.operations.replayed[became]}`);
+          }}
           onClose={() => setReplayed(undefined)}
         />
       )}

@@ -2,6 +2,7 @@ import { Card, Loader, SimpleGrid, Stack, Tabs, Text, Title } from '@mantine/cor
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useMay } from '../session/session.ts';
+import { Copyable } from '../shell/Copyable.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { Facts } from '../shell/Facts.tsx';
 import { PageLink } from '../shell/links.tsx';
@@ -11,7 +12,7 @@ import { formatDuration } from '../time/duration.ts';
 import { Moment } from '../time/Moment.tsx';
 import { Differences } from './Differences.tsx';
 import { Events } from './Events.tsx';
-import { operationsQuery } from './queries.ts';
+import { operationsQuery, readinessQuery } from './queries.ts';
 import { Runs } from './Runs.tsx';
 import { type OperationsSearch, TABS } from './search.ts';
 
@@ -60,7 +61,6 @@ export function OperationsPage() {
 
 function Overview() {
   const { data, error, refetch, isPending } = useQuery(operationsQuery);
-  const mayLook = useMay('admin:refunds.read');
   if (isPending) return <Loader aria-label={t.common.loading} mx="auto" />;
   if (data === undefined) return <ErrorNotice error={error} retry={() => void refetch()} />;
   const { inbox, unknown_outcomes, sending, workers, reconciliation, audit } = data;
@@ -71,6 +71,7 @@ function Overview() {
       <Title order={2} size="h4">
         {t.operations.overview}
       </Title>
+      <Health />
       <SimpleGrid cols={{ base: 1, sm: 3 }} spacing="lg">
         <Card withBorder padding="lg">
           <Facts
@@ -88,11 +89,7 @@ function Overview() {
                 t.operations.unknown,
                 <Text key="unknown" size="sm" component="div">
                   {t.operations.oldest(unknown_outcomes.refunds, formatDuration(unknown_outcomes.oldest_s))}{' '}
-                  {mayLook && unknown_outcomes.refunds > 0 && (
-                    <PageLink to="/refunds" search={{ unknown: true }}>
-                      {t.operations.look}
-                    </PageLink>
-                  )}
+                  {unknown_outcomes.refunds > 0 && <Unknown />}
                 </Text>,
               ],
               [t.operations.sending, sending.status === 'open' ? t.operations.yes : t.operations.paused],
@@ -121,5 +118,48 @@ function Overview() {
         </Card>
       </SimpleGrid>
     </Stack>
+  );
+}
+
+/** The way to the refunds of which nothing is known; whoever may not see refunds has an address to hand on. */
+function Unknown() {
+  const mayLook = useMay('admin:refunds.read');
+  if (mayLook) {
+    return (
+      <PageLink to="/refunds" search={{ unknown: true }}>
+        {t.operations.look}
+      </PageLink>
+    );
+  }
+  return (
+    <>
+      <br />
+      {t.operations.hand_on}{' '}
+      <Copyable
+        value={`${window.location.origin}/console/refunds?unknown=true`}
+        what={t.operations.unknown}
+      />
+    </>
+  );
+}
+
+/** Whether the service can answer, and whom it reaches. */
+function Health() {
+  const { data, isError } = useQuery(readinessQuery);
+  return (
+    <Text size="sm" component="div" mih={22}>
+      {t.operations.health}: {data === undefined && isError && t.operations.health_unknown}
+      {data !== undefined &&
+        Object.entries(data.checks).map(([name, { status, output }], at) => (
+          <span key={name}>
+            {at > 0 && ' · '}
+            {t.operations.checks[name] ?? name}{' '}
+            <Text span fw={600} c={status === 'pass' ? undefined : 'red'}>
+              {t.operations.check[status]}
+            </Text>
+            {output !== undefined && ` (${output})`}
+          </span>
+        ))}
+    </Text>
   );
 }

@@ -49,7 +49,8 @@ export function Runs() {
   );
 }
 
-const compared = ({ counts }: Run) => counts.charges + counts.refunds + counts.disputes;
+const compared = ({ counts }: Run) =>
+  counts.charges + counts.invoice_payments + counts.refunds + counts.disputes;
 
 const COLUMNS: readonly Column<Run>[] = [
   { name: 'started', label: t.operations.received_at, cell: ({ row }) => <Moment at={row.started_at} /> },

@@ -1,6 +1,7 @@
 import type { Answer, Query } from '@payments/client';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { answerOf, api, bodyOf, nextCursor } from '../api/api.ts';
+import { failureOf } from '../api/error.ts';
 
 export type StripeEvent = Answer<'listStripeEvents'>['events'][number];
 export type Difference = Answer<'listReconcileDifferences'>['differences'][number];
@@ -30,6 +31,20 @@ const pageOf = (cursor: string | undefined) => ({
 export const operationsQuery = queryOptions({
   queryKey: ['operations', 'now'],
   queryFn: ({ signal }) => bodyOf(api.GET('/v1/admin/operations', { signal })),
+  refetchInterval: EVERY_ms,
+});
+
+/** Whether it can answer, and whom it reaches. That it is not ready is an answer too. */
+export const readinessQuery = queryOptions({
+  queryKey: ['operations', 'readiness'],
+  queryFn: async ({ signal }) => {
+    const { data, error, response } = await api.GET('/readyz', { signal });
+    const said = data ?? error;
+    // In front of the service somebody else may answer that this is not for browsers.
+    if (typeof said !== 'object' || said === null || !('checks' in said)) throw failureOf(response, said);
+    return said;
+  },
+  retry: false,
   refetchInterval: EVERY_ms,
 });
 

@@ -61,6 +61,14 @@ export function RefundFilterBar({ filters, onChange }: Props) {
         onChange={({ currentTarget }) => set({ needs_attention: currentTarget.checked || undefined })}
         pb={8}
       />
+      {filters.unknown !== undefined && (
+        <Checkbox
+          label={t.refunds.unknown}
+          checked={filters.unknown}
+          onChange={({ currentTarget }) => set({ unknown: currentTarget.checked || undefined })}
+          pb={8}
+        />
+      )}
     </FilterBar>
   );
 }

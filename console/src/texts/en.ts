@@ -120,6 +120,7 @@ export const refunds = {
   amount_from: 'Amount from',
   amount_to: 'Amount to',
   attention: 'Needs attention',
+  unknown: 'Outcome not known',
   attention_text: 'Failed after the customer was told; still owed',
   still_owed: 'Still owed',
   csv: 'CSV',

@@ -2,6 +2,16 @@
 export const operations = {
   title: 'Operations',
   overview: 'At this moment',
+  health: 'Health',
+  health_unknown: 'cannot be asked from here; who runs the service may have closed it to browsers',
+  checks: {
+    database: 'Database',
+    migrations: 'Migrations',
+    stripe: 'Stripe',
+    issuer: 'Issuer',
+    refunds: 'Refunds',
+  } as Readonly<Record<string, string>>,
+  check: { pass: 'good', warn: 'warning', fail: 'failing' },
   received: 'Events to work on',
   unmatched: 'On the shelf',
   failed: 'Given up',
@@ -19,6 +29,7 @@ export const operations = {
   oldest: (count: number, age: string) =>
     `${count.toLocaleString()}${count === 0 ? '' : `, the oldest for ${age}`}`,
   look: 'Look at them',
+  hand_on: 'Your role does not show refunds. Give this address to an agent:',
   tabs: { events: 'Events of Stripe', differences: 'Differences', runs: 'Reconciliations' },
   statuses: {
     received: 'To work on',
@@ -38,6 +49,13 @@ export const operations = {
   replay: 'Ask Stripe again',
   replay_text: (type: string) =>
     `Stripe is asked about what ${type} was about, and what it says now comes into the books. Nothing is done twice.`,
+  replayed: {
+    processed: 'What Stripe says now is in the books.',
+    ignored: 'There was nothing to say of it.',
+    unmatched: 'It is on the shelf: what it was about is not ours, or no longer at Stripe.',
+    failed: 'It was given up again; the list says why.',
+    received: 'It is to be worked on, and a worker takes it up.',
+  },
   kind: 'What differs',
   kinds: {
     missing_here: 'Not in the books',
@@ -60,8 +78,8 @@ export const operations = {
     'Say how this was settled. It changes nothing else, and stays closed when it is found again as it is.',
   close_note: 'How it was settled',
   closed: (who: string) => `Settled by ${who}`,
-  no_differences: 'The books and Stripe agree',
-  no_differences_text: 'Nothing is left for a person.',
+  no_differences: 'Nothing is left for a person',
+  no_differences_text: 'What a reconciliation finds and cannot repair appears here.',
   run: 'Compare the last day now',
   window: 'Window',
   run_statuses: {
