@@ -1,4 +1,4 @@
-import { Anchor, Button, Code, Group, Loader, Paper, Select, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Button, Code, Loader, Paper, Select, Stack, Table, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import type { Answer } from '@payments/client';
 import { infiniteQueryOptions, useInfiniteQuery } from '@tanstack/react-query';
@@ -7,6 +7,7 @@ import { answerOf, api, nextCursor } from '../api/api.ts';
 import { Empty } from '../shell/Empty.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { FilterBar } from '../shell/FilterBar.tsx';
+import { More } from '../shell/More.tsx';
 import { Page } from '../shell/Page.tsx';
 import { TextFilter } from '../shell/TextFilter.tsx';
 import { t } from '../texts/texts.ts';
@@ -146,21 +147,7 @@ function Rows({ filters }: { filters: AuditFilters }) {
           </Table>
         </Table.ScrollContainer>
       </Paper>
-      {list.isError && <ErrorNotice error={list.error} retry={() => void list.fetchNextPage()} />}
-      <Group justify="space-between">
-        <Text size="sm" c="dimmed">
-          {t.audit.shown(entries.length)}
-        </Text>
-        {list.hasNextPage && (
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {t.common.more}
-          </Button>
-        )}
-      </Group>
+      <More list={list} count={entries.length} />
     </Stack>
   );
 }

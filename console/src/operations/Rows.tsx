@@ -1,7 +1,8 @@
-import { Button, Group, Loader, Stack, Text } from '@mantine/core';
+import { Loader, Stack } from '@mantine/core';
 import type { ComponentType, ReactNode } from 'react';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { type Column, Listing } from '../shell/Listing.tsx';
+import { More } from '../shell/More.tsx';
 import { t } from '../texts/texts.ts';
 
 interface Props<Row> {
@@ -32,21 +33,7 @@ export function Rows<Row>({ list, label, keyOf, columns, card, empty }: Props<Ro
   return (
     <Stack gap="sm">
       <Listing label={label} rows={rows} keyOf={keyOf} columns={columns} card={card} />
-      {list.error !== null && <ErrorNotice error={list.error} retry={() => void list.fetchNextPage()} />}
-      <Group justify="space-between">
-        <Text size="sm" c="dimmed">
-          {t.operations.shown(rows.length)}
-        </Text>
-        {list.hasNextPage && (
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {t.common.more}
-          </Button>
-        )}
-      </Group>
+      <More list={list} count={rows.length} />
     </Stack>
   );
 }

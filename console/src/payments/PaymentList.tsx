@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Loader, Select, Stack, Text } from '@mantine/core';
+import { Button, Checkbox, Group, Loader, Select, Stack } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -9,6 +9,7 @@ import { Empty } from '../shell/Empty.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { FilterBar } from '../shell/FilterBar.tsx';
 import { Listing } from '../shell/Listing.tsx';
+import { More } from '../shell/More.tsx';
 import { Page } from '../shell/Page.tsx';
 import { TextFilter } from '../shell/TextFilter.tsx';
 import { t } from '../texts/texts.ts';
@@ -127,21 +128,7 @@ function Rows({ filters, onClear }: { filters: PaymentFilters; onClear: () => vo
             : undefined
         }
       />
-      {list.isError && <ErrorNotice error={list.error} retry={() => void list.fetchNextPage()} />}
-      <Group justify="space-between">
-        <Text size="sm" c="dimmed">
-          {t.payments.shown(payments.length)}
-        </Text>
-        {list.hasNextPage && (
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {t.common.more}
-          </Button>
-        )}
-      </Group>
+      <More list={list} count={payments.length} />
     </Stack>
   );
 }

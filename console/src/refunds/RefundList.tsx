@@ -7,6 +7,7 @@ import { formatMoney } from '../money/money.ts';
 import { Empty } from '../shell/Empty.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { Listing } from '../shell/Listing.tsx';
+import { More } from '../shell/More.tsx';
 import { Page } from '../shell/Page.tsx';
 import { t } from '../texts/texts.ts';
 import { COLUMNS, type ColumnName, columnsNamed, DEFAULT_COLUMNS, RefundCard } from './columns.tsx';
@@ -100,21 +101,7 @@ function Rows({ filters, shown, onClear }: RowsProps) {
       ) : (
         <RefundRows refunds={refunds} shown={shown} />
       )}
-      {list.isError && <ErrorNotice error={list.error} retry={() => void list.fetchNextPage()} />}
-      <Group justify="space-between">
-        <Text size="sm" c="dimmed">
-          {t.refunds.shown(refunds.length)}
-        </Text>
-        {list.hasNextPage && (
-          <Button
-            variant="default"
-            loading={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {t.common.more}
-          </Button>
-        )}
-      </Group>
+      <More list={list} count={refunds.length} />
     </Stack>
   );
 }

@@ -1,4 +1,5 @@
 import type { Query } from '@payments/client';
+import { readCurrency, readMoments, readTexts } from '../shell/search.ts';
 
 /** What a list of refunds is narrowed by, as the API and the page's address name it, so that a link shows a colleague the same rows. */
 export type RefundFilters = Omit<Query<'listRefundsDetailed'>, 'limit' | 'cursor'>;
@@ -28,25 +29,17 @@ const MOMENTS = ['created_at_gte', 'created_at_lt'] as const;
 
 /** What an address says, as far as it can be meant: a mistyped filter is none, and the page shows that it is not set. */
 export function readRefundFilters(search: Record<string, unknown>): RefundFilters {
-  const filters: RefundFilters = {};
-  for (const name of TEXTS) {
-    const value = search[name];
-    if ((typeof value === 'string' || typeof value === 'number') && value !== '')
-      filters[name] = String(value);
-  }
+  const filters: RefundFilters = {
+    ...readTexts(search, TEXTS),
+    ...readMoments(search, MOMENTS),
+    ...readCurrency(search),
+  };
   for (const name of AMOUNTS) {
     const value = Number(search[name] ?? Number.NaN);
     if (Number.isSafeInteger(value) && value >= 0) filters[name] = value;
   }
-  for (const name of MOMENTS) {
-    const value = search[name];
-    if (typeof value === 'string' && !Number.isNaN(Date.parse(value)))
-      filters[name] = new Date(value).toISOString();
-  }
   const status = STATUSES.find((one) => one === search.status);
   if (status !== undefined) filters.status = status;
-  if (typeof search.currency === 'string' && /^[a-z]{3}$/.test(search.currency))
-    filters.currency = search.currency;
   for (const name of FLAGS) if (search[name] === true || search[name] === 'true') filters[name] = true;
   return filters;
 }

@@ -62,6 +62,7 @@ export const errors = {
 export const common = {
   loading: 'Loading',
   more: 'Show more',
+  shown: (count: number) => (count === 1 ? '1 shown' : `${count} shown`),
   copy: 'Copy',
   copied: 'Copied',
   copy_what: (what: string) => `Copy ${what}`,
@@ -133,7 +134,6 @@ export const refunds = {
   empty_filtered: 'No refund fits these filters',
   empty_filtered_text: 'Take a filter away, or look for the customer’s payments instead.',
   external: 'Made in Stripe',
-  shown: (count: number) => (count === 1 ? '1 shown' : `${count} shown`),
 };
 
 export const refund = {

@@ -16,7 +16,6 @@ export const audit = {
   export: 'NDJSON',
   empty: 'Nothing is recorded for these filters',
   empty_text: 'Take a filter away. Who looks at the log is recorded as well.',
-  shown: (count: number) => (count === 1 ? '1 shown' : `${count} shown`),
   everything: 'a list',
   entity_types: {
     refund: 'Refund',

@@ -43,7 +43,6 @@ export const payments = {
   empty_text: 'Payments appear here as soon as Stripe tells of them.',
   empty_filtered: 'No payment fits these filters',
   empty_filtered_text: 'Take a filter away, or search for an id with “/”.',
-  shown: (count: number) => (count === 1 ? '1 shown' : `${count} shown`),
   statuses: {
     succeeded: 'Paid',
     processing: 'Being processed',

@@ -92,5 +92,4 @@ export const operations = {
   repaired: 'Repaired',
   no_runs: 'Nothing has been compared yet',
   no_runs_text: 'It runs every night by itself, or when somebody asks.',
-  shown: (count: number) => (count === 1 ? '1 shown' : `${count} shown`),
 };
