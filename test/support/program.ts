@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { identify, isRunning, type ProcessIdentity } from '../../local/postgres/processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Long enough for the slowest machine, and short of a test's own limit, so that a test that waits in vain can tell for what. */
+export const PATIENCE_ms = 120_000;
 
 /** A program as a user runs it: a process of its own, in a group of its own as a terminal makes one. */
 export class Program {
@@ -57,13 +59,23 @@ export class Program {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  /** Waits until it has said something like that; fails if it ends without. */
+  /** Waits until it has said something like that; fails if it ends without, or does not say it in two minutes. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
-      if (found !== null) return found;
-      assert.ok(!this.#over, `it ended without saying ${pattern}:\n${this.output}`);
-      await this.#changed.promise;
+    let late = false;
+    const patience = setTimeout(() => {
+      late = true;
+      this.#notify();
+    }, PATIENCE_ms);
+    try {
+      for (;;) {
+        const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+        if (found !== null) return found;
+        assert.ok(!this.#over, `it ended without saying ${pattern}:\n${this.output}`);
+        assert.ok(!late, `it does not say ${pattern}:\n${this.output}`);
+        await this.#changed.promise;
+      }
+    } finally {
+      clearTimeout(patience);
     }
   }
 

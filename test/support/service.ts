@@ -1,7 +1,8 @@
+import assert from 'node:assert/strict';
 import type { Issuer } from '../../local/issuer/start.ts';
 import type { StripeStandIn } from '../../local/stripe/server.ts';
 import { TEST_KEY } from '../../local/stripe/testing.ts';
-import { Program } from './program.ts';
+import { PATIENCE_ms, Program } from './program.ts';
 
 /** The service as production runs it: `node service/src/main.ts` and an environment. */
 export class Service extends Program {
@@ -17,8 +18,13 @@ export class Service extends Program {
   /** Where it listens, once it says that it is ready. */
   async ready(): Promise<string> {
     const url = await this.url();
-    while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise(setImmediate);
-    return url;
+    const limit = Date.now() + PATIENCE_ms;
+    for (;;) {
+      const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(PATIENCE_ms) });
+      const said = await response.text();
+      if (response.ok) return url;
+      assert.ok(Date.now() < limit, `it does not become ready: ${said}\n${this.output}`);
+    }
   }
 
   /** Tells it to stop; resolves with its exit code. */
