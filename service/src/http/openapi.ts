@@ -28,6 +28,7 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
         { name: 'disputes', description: 'What was contested.' },
         { name: 'audit', description: 'Who did what.' },
         { name: 'webhooks', description: 'What Stripe tells us.' },
+        { name: 'events', description: 'What other services are told.' },
         { name: 'operations', description: 'For those who run the service.' },
       ],
       servers: [{ url: '/', description: 'This service.' }],
