@@ -15,7 +15,7 @@ test('the document of events in the repository is the one that is served', () =>
 
 test('the document of events is an AsyncAPI document', () => {
   const ajv = formats.default(new Ajv({ strict: false, logger: false }));
-  const validate = ajv.compile(specs.schemasWithoutId['3.0.0']);
+  const validate = ajv.compile(specs.schemasWithoutId['3.0.0'] as object);
   assert.ok(validate(JSON.parse(JSON.stringify(asyncApiDocument()))), ajv.errorsText(validate.errors));
 });
 

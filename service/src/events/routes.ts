@@ -254,7 +254,7 @@ export function eventEndpointRoutes({ pool, cursors, ...deps }: EventRoutesDeps)
           },
         },
       },
-      async (request, response) => {
+      async (request) => {
         const { brand_id, db } = own(request);
         const { former_expires_at, ...secrets } = await endpoints.readSecrets(
           deps,
@@ -262,7 +262,6 @@ export function eventEndpointRoutes({ pool, cursors, ...deps }: EventRoutesDeps)
           brand_id,
           request.params.endpoint_id,
         );
-        response.header('cache-control', 'no-store');
         return { ...secrets, former_secret_expires_at: former_expires_at };
       },
     );
