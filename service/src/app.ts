@@ -15,6 +15,7 @@ import { customerName } from './customers/customers.ts';
 import { customerRoutes } from './customers/routes.ts';
 import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
+import { describeWebhooks } from './events/asyncapi.ts';
 import type { EndpointDeps } from './events/endpoints.ts';
 import { eventEndpointRoutes } from './events/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
@@ -125,7 +126,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     nameCustomer: (brandId, customerId) => customerName(deps.pool, brandId, customerId),
   });
   auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
-  await describeOperations(app);
+  await describeOperations(app, describeWebhooks());
 
   serveMetrics(app, deps.metrics);
   serveHealth(app, deps);

@@ -59,16 +59,11 @@ const HEADERS = {
   },
 };
 
-function describeMessage(type: EventType) {
-  const { summary, data, sample } = CATALOGUE[type];
-  const event_id = 'event_01kar2v3k8g6wt0q2x5b9n7fhd';
-  const timestamp = '2026-01-31T14:05:00.000Z';
+/** An event's body, and one of its kind. */
+function describeBody(type: EventType) {
+  const { data, sample } = CATALOGUE[type];
   return {
-    name: type,
-    title: type,
-    summary,
-    headers: ref('schemas', 'Headers'),
-    payload: {
+    schema: {
       type: 'object',
       required: ['type', 'timestamp', 'event_id', 'brand_id', 'data'],
       properties: {
@@ -79,14 +74,55 @@ function describeMessage(type: EventType) {
         data,
       },
     },
+    example: {
+      type,
+      timestamp: '2026-01-31T14:05:00.000Z',
+      event_id: 'event_01kar2v3k8g6wt0q2x5b9n7fhd',
+      brand_id: 'default',
+      data: sample,
+    },
+  };
+}
+
+/** The catalogue as the `webhooks` of an OpenAPI 3.1 document. */
+export const describeWebhooks = () =>
+  Object.fromEntries(
+    EVENT_TYPES.map((type) => [
+      type,
+      {
+        post: {
+          summary: CATALOGUE[type].summary,
+          tags: ['events'],
+          parameters: Object.entries(HEADERS.properties).map(([name, { type, description }]) => ({
+            name,
+            in: 'header',
+            required: true,
+            description,
+            schema: { type },
+          })),
+          requestBody: { required: true, content: { 'application/json': describeBody(type) } },
+          responses: { '2XX': { description: 'It was taken.' } },
+        },
+      },
+    ]),
+  );
+
+function describeMessage(type: EventType) {
+  const { schema, example } = describeBody(type);
+  return {
+    name: type,
+    title: type,
+    summary: CATALOGUE[type].summary,
+    headers: ref('schemas', 'Headers'),
+    payload: schema,
     examples: [
       {
         headers: {
-          'webhook-id': event_id,
+          'webhook-id': example.event_id,
           'webhook-timestamp': '1769868300',
           'webhook-signature': 'v1,bm90IGEgc2lnbmF0dXJlLCBhbiBleGFtcGxlIG9mIG9uZSE=',
         },
-        payload: { type, timestamp, event_id, brand_id: 'default', data: sample },
+        payload: example,
       },
     ],
   };

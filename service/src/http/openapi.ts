@@ -11,8 +11,12 @@ it \`Retry-After\` says how long to wait. Every error is \`{"error": "<code>", "
 A scope covers what lies under it: \`admin:refunds\` covers \`admin:refunds.read\`. A token that is bound to a brand sees that brand only; staff and
 services whose token is not may name a brand in \`X-Brand-Id\`.`;
 
-/** Collects the declared operations into one OpenAPI 3.1 document. */
-export async function describeOperations(app: FastifyInstance): Promise<void> {
+/**
+ * Collects the declared operations into one OpenAPI 3.1 document.
+ *
+ * @param webhooks what the service sends to others, as the document has it
+ */
+export async function describeOperations(app: FastifyInstance, webhooks: object): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -57,7 +61,7 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
       for (const path of Object.values(document.openapiObject.paths ?? {})) {
         letBodyBeLeftOut(path?.post?.requestBody);
       }
-      return document.openapiObject;
+      return Object.assign(document.openapiObject, { webhooks });
     },
   });
 }
