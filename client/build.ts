@@ -14,9 +14,12 @@ export function buildPackage(): string {
   copyFileSync(`${here}src/schema.d.ts`, `${dist}/schema.d.ts`);
   copyFileSync(`${here}README.md`, `${dist}/README.md`);
   copyFileSync(`${here}../LICENSE`, `${dist}/LICENSE`);
-  const { private: _, devDependencies: __, scripts: ___, ...manifest } = JSON.parse(
-    readFileSync(`${here}package.json`, 'utf8'),
-  ) as Record<string, unknown>;
+  const {
+    private: _,
+    devDependencies: __,
+    scripts: ___,
+    ...manifest
+  } = JSON.parse(readFileSync(`${here}package.json`, 'utf8')) as Record<string, unknown>;
   const published = { ...manifest, exports: { '.': { types: './index.d.ts', default: './index.js' } } };
   writeFileSync(`${dist}/package.json`, `${JSON.stringify(published, null, 2)}\n`);
   return dist;

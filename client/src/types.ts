@@ -1,6 +1,6 @@
 import type { components, operations, paths, webhooks } from './schema.d.ts';
 
-export type { components, operations, paths, webhooks };
+export type { components, operations, paths };
 
 type Json<Response> = Response extends { content: { 'application/json': infer Body } } ? Body : never;
 type Responses<Operation extends keyof operations> = operations[Operation]['responses'];
