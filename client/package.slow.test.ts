@@ -12,6 +12,7 @@ import { publint } from 'publint';
 import { build } from 'vite';
 import { type IssuingWorld, startIssuing } from '../test/support/issuing.ts';
 import { buildPackage } from './build.ts';
+import { createPayments, type ExportedRefund } from './src/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
@@ -82,6 +83,33 @@ test('every example of its README compiles and runs in a project outside, agains
   const { stdout } = await run(process.execPath, [file], { env });
   assert.match(stdout, /404 not_found There is no such refund/);
   assert.equal(world.standIn.world.store.list('refund', { where: {}, created: {}, limit: 100 }).length, 1);
+});
+
+test('a line of an export has what its type says, neither more nor less', async () => {
+  const { payment_id } = await world.pay();
+  const { access_token } = await world.issuer.mintToken({ scope: 'admin:refunds' });
+  const payments = createPayments({ baseUrl: world.url, token: access_token });
+  await payments.refunds.issue({ payment_id, reason: 'goodwill' });
+  const typed = {
+    refund_id: true,
+    payment_id: true,
+    charge_id: true,
+    customer_id: true,
+    amount_cents: true,
+    currency: true,
+    status: true,
+    reason_code: true,
+    stripe_refund_id: true,
+    origin: true,
+    requested_by_type: true,
+    requested_by_id: true,
+    failure_reason: true,
+    bank_reference: true,
+    owed_cents: true,
+    created_at: true,
+    updated_at: true,
+  } satisfies Record<keyof ExportedRefund, true>;
+  for await (const row of payments.refunds.export()) assert.deepEqual(Object.keys(row), Object.keys(typed));
 });
 
 test('it asks nothing of Node: bundled, it works with what browsers and the edge have', async () => {

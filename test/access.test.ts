@@ -402,6 +402,9 @@ for (const [mine, theirs] of [
         } else if (name === 'cursor') {
           const { status } = await ask(operation, { path: path(cursors.get(operation.id) ?? '') });
           assert.equal(status, 400, `${operation.id} with a cursor`);
+        } else if (name === 'after') {
+          const { status } = await ask(operation, { path: path(foreign.refund_id) });
+          assert.equal(status, 400, `${operation.id} after another brand’s`);
         } else {
           const value = LOOKED_FOR[name]?.(foreign);
           assert.ok(value, `${operation.id} has a parameter ${name} that is not known here`);

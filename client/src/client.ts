@@ -3,7 +3,7 @@ import { PaymentsError } from './errors.ts';
 import { readLines } from './lines.ts';
 import { nextCursor, Pages } from './pages.ts';
 import { sender } from './send.ts';
-import type { operations, paths, Query, RequestBody, Row } from './types.ts';
+import type { ExportedRefund, operations, paths, Query, RequestBody, Row } from './types.ts';
 
 export interface PaymentsOptions {
   /** Where the service is, e.g. `https://payments.example`. */
@@ -145,18 +145,18 @@ export function createPayments(options: PaymentsOptions) {
       /** Counts and sums by status, reason, currency and day. */
       summarize: (query: Query<'summarizeRefunds'> = {}, call?: CallOptions) =>
         bodyOf(http.GET('/v1/admin/refunds/summary', { params: { query }, ...how(call) })),
-      /** Every refund that the filters leave, however many: as they come, in one consistent picture. */
+      /** Every refund that the filters leave, however many: as they come, in one consistent picture. Cut off, `after` goes on. */
       async *export(
         query: Omit<Query<'exportRefunds'>, 'format'> = {},
         call?: CallOptions,
-      ): AsyncGenerator<Row<'listRefundsDetailed'>, void, undefined> {
+      ): AsyncGenerator<ExportedRefund, void, undefined> {
         const asking = http.GET('/v1/admin/refunds/export', {
           params: { query: { ...query, format: 'ndjson' } },
           parseAs: 'stream',
           ...how(call),
         });
         const { body } = await answerOf<unknown>(asking);
-        yield* readLines<Row<'listRefundsDetailed'>>(body as ReadableStream<Uint8Array> | null);
+        yield* readLines<ExportedRefund>(body as ReadableStream<Uint8Array> | null);
       },
       /** The reasons that there are. */
       reasons: (call?: CallOptions) => bodyOf(http.GET('/v1/admin/refund-reasons', how(call))),

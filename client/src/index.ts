@@ -5,6 +5,7 @@ export type {
   Answer,
   components,
   EventType,
+  ExportedRefund,
   operations,
   paths,
   Query,

@@ -633,7 +633,7 @@ export interface paths {
         };
         /**
          * Export refunds
-         * @description All refunds that the list shows with the same filters, newest first, as they were at one moment: as CSV (RFC 4180, UTF-8, with a header line) or as NDJSON, one JSON object a line with the same columns. Why a refund was asked for is there as its reason’s code only, `other` for words of one’s own, and notes are not there: a file goes where nobody erases what a person wrote; the refund itself has both. In CSV a text that a spreadsheet would take for a formula has an apostrophe in front (OWASP, CSV Injection); NDJSON has every text as it is. An answer that is cut off before its end (HTTP says so) is not the whole of it. At most two exports at a time per process, and 15 minutes each: narrow what is longer by time.
+         * @description All refunds that the list shows with the same filters, newest first, as they were at one moment: as CSV (RFC 4180, UTF-8, with a header line) or as NDJSON, one JSON object a line with the same columns. Why a refund was asked for is there as its reason’s code only, `other` for words of one’s own, and notes are not there: a file goes where nobody erases what a person wrote; the refund itself has both. In CSV a text that a spreadsheet would take for a formula has an apostrophe in front (OWASP, CSV Injection); NDJSON has every text as it is. It comes in gzip to whoever takes that (`Accept-Encoding`). An answer that is cut off before its end (HTTP says so) is not the whole of it: `after` goes on. At most two exports at a time per process, and 15 minutes each: narrow what is longer by time.
          *
          *     Required scope: `admin:refunds.read`.
          */
@@ -12191,6 +12191,8 @@ export interface operations {
                 unknown?: boolean;
                 /** @description As what. */
                 format?: "csv" | "ndjson";
+                /** @description Where to go on, if an answer was cut off: the `refund_id` of the last line that came whole. What follows it comes, without a header line, as it is by then. */
+                after?: string;
             };
             header?: never;
             path?: never;

@@ -37,3 +37,26 @@ export type EventType = keyof webhooks;
 export type WebhookEvent<Type extends EventType = EventType> = {
   [One in Type]: webhooks[One]['post']['requestBody']['content']['application/json'];
 }[Type];
+
+/** A line of an export of refunds (NDJSON). */
+export interface ExportedRefund {
+  refund_id: string;
+  payment_id: string;
+  charge_id: string | null;
+  customer_id: string;
+  amount_cents: number;
+  currency: string;
+  status: Row<'listRefundsDetailed'>['status'];
+  /** A code of the reasons; `other` for words of one's own. */
+  reason_code: string | null;
+  stripe_refund_id: string | null;
+  origin: string;
+  requested_by_type: string | null;
+  requested_by_id: string | null;
+  failure_reason: string | null;
+  bank_reference: string | null;
+  /** What the customer is still owed of it. */
+  owed_cents: number;
+  created_at: string;
+  updated_at: string;
+}
