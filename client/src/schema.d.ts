@@ -349,7 +349,7 @@ export interface paths {
         put?: never;
         /**
          * Check refunds in bulk
-         * @description Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB.
+         * @description Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB, as JSON or as CSV (`text/csv`, a header line and the fields of a row as columns).
          *
          *     Required scope: `admin:refunds.issue`.
          */
@@ -8626,6 +8626,11 @@ export interface operations {
                         note?: string;
                     }[];
                 };
+                /**
+                 * @example payment_id,amount_cents,reason
+                 *     payment_01kar2jz4eexs8wx0kgmh1xb5p,4990,canceled_order
+                 */
+                "text/csv": string;
             };
         };
         responses: {
