@@ -8,6 +8,7 @@ import { explainStripe } from '../../service/src/stripe/client.ts';
 import { ReconcileRunning } from '../../service/src/stripe/reconcile/reconcile.ts';
 import { explainApi } from './api/connect.ts';
 import { addBackfillCommand } from './backfill.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { addEraseCommand } from './erase.ts';
 import { addEventCommands } from './events.ts';
 import { addInboxCommand } from './inbox.ts';
@@ -35,6 +36,7 @@ addRefundCommands(program);
 addPaymentCommands(program);
 addEventCommands(program);
 addTokenCommand(program);
+addDoctorCommand(program);
 completion(program, { completionCommandName: 'completion' });
 
 /** What went wrong in a sentence, and the exit code for it. */
