@@ -8,6 +8,7 @@ import { ReconcileRunning } from '../../service/src/stripe/reconcile/reconcile.t
 import { addBackfillCommand } from './backfill.ts';
 import { addEraseCommand } from './erase.ts';
 import { addInboxCommand } from './inbox.ts';
+import { addMigrateCommand } from './migrate.ts';
 import { addReconcileCommand } from './reconcile.ts';
 import { STRIPE_EXIT_CODES } from './stripe.ts';
 import { addVerifyCommand } from './verify.ts';
@@ -23,6 +24,7 @@ addReconcileCommand(program);
 addInboxCommand(program);
 addVerifyCommand(program);
 addEraseCommand(program);
+addMigrateCommand(program);
 
 /** What went wrong in a sentence, and the exit code for it. */
 function explain(error: unknown): [sentence: string, exitCode: number] {

@@ -4,6 +4,7 @@ import { connectIssuer } from './access/issuer.ts';
 import { describeAccess } from './access/matrix.ts';
 import { DEFAULT_ROLES } from './access/roles.ts';
 import { buildApp } from './app.ts';
+import { describeSettings } from './config.ts';
 import { createPool } from './database/pool.ts';
 import { createMetrics } from './health/metrics.ts';
 import { CONNECTION_LIMITS } from './http/connections.ts';
@@ -58,4 +59,5 @@ if (import.meta.main) {
   const document = await openApiDocument();
   writeFileSync(new URL('../../openapi.json', import.meta.url), document);
   writeFileSync(new URL('../../docs/access.md', import.meta.url), describeAccess(document));
+  writeFileSync(new URL('../../docs/settings.md', import.meta.url), describeSettings());
 }

@@ -5,7 +5,7 @@ import { runMigrations as migrateJobs } from 'graphile-worker';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Queryable } from './pool.ts';
-import { grantJobs, letServe } from './roles.ts';
+import { grantJobs, letServe, mayServe } from './roles.ts';
 
 const directory = fileURLToPath(new URL('./migrations', import.meta.url));
 
@@ -64,4 +64,30 @@ export async function pendingMigrations(db: Queryable): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>('SELECT name FROM schema_migrations');
   const done = new Set(rows.map((row) => row.name));
   return files.filter((file) => !done.has(file));
+}
+
+/** Nothing of ours is there, or not yet for this role to see. */
+const NOT_THERE = ['42P01', '42501'];
+
+/** The same of a database that may never have been migrated. */
+export async function missingMigrations(db: Queryable): Promise<string[]> {
+  try {
+    return await pendingMigrations(db);
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && NOT_THERE.includes(error.code ?? '')) return files;
+    throw error;
+  }
+}
+
+/** Whether somebody has brought the database to this version, and lets this role serve. */
+export async function isMigrated(servingUrl: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: servingUrl, connectionTimeoutMillis: 5_000 });
+  // A connection that is lost makes its query fail; unheard, it would end the process as well.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return (await missingMigrations(client)).length === 0 && (await mayServe(client));
+  } finally {
+    await client.end();
+  }
 }
