@@ -60,6 +60,9 @@ export interface SignInConfig {
   lifetime_s: number;
 }
 
+/** No setting: what is under way at a stop has this long. Whoever stops the service has to be more patient (deploy/). */
+export const STOP_WITHIN_MS = 25_000;
+
 const ROLES = ['all', 'api', 'worker'] as const;
 const MIGRATIONS = ['run', 'wait'] as const;
 const JWT_WAYS = ['introspect', 'verify'] as const;

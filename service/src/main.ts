@@ -12,7 +12,7 @@ import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
 import { measureUnsealed, startSealer } from './audit/sealer.ts';
 import { startBatches } from './batches/worker.ts';
-import { type Config, ConfigError, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig, STOP_WITHIN_MS } from './config.ts';
 import { isMigrated, migrate } from './database/migrate.ts';
 import { createPool, type Pool } from './database/pool.ts';
 import { checkRole, ServingRefused } from './database/roles.ts';
@@ -35,7 +35,6 @@ import { findUnencrypted } from './unencrypted.ts';
 
 const DATABASE_WAIT_MS = 30_000;
 const DATABASE_PAUSE_MS = 500;
-const STOP_WITHIN_MS = 25_000;
 /** A refund that Stripe has no time for at once is found out about later; its caller is not kept for long. */
 const RATE_LIMIT_RETRIES = 2;
 
