@@ -123,17 +123,20 @@ const named = (kind: string, name: string) =>
   ofKind(kind).find(({ metadata }) => metadata.name === name) ?? assert.fail(`no ${kind} ${name}`);
 
 /** The schemas of Kubernetes, by kind. */
-const SCHEMAS: Record<string, string> = {
-  'v1 ConfigMap': 'IoK8sApiCoreV1ConfigMap',
-  'v1 Namespace': 'IoK8sApiCoreV1Namespace',
-  'v1 Secret': 'IoK8sApiCoreV1Secret',
-  'v1 Service': 'IoK8sApiCoreV1Service',
-  'v1 ServiceAccount': 'IoK8sApiCoreV1ServiceAccount',
-  'apps/v1 Deployment': 'IoK8sApiAppsV1Deployment',
-  'autoscaling/v2 HorizontalPodAutoscaler': 'IoK8sApiAutoscalingV2HorizontalPodAutoscaler',
-  'batch/v1 Job': 'IoK8sApiBatchV1Job',
-  'networking.k8s.io/v1 NetworkPolicy': 'IoK8sApiNetworkingV1NetworkPolicy',
-  'policy/v1 PodDisruptionBudget': 'IoK8sApiPolicyV1PodDisruptionBudget',
+const SCHEMAS: Record<string, () => Promise<unknown>> = {
+  'v1 ConfigMap': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1ConfigMap'),
+  'v1 Namespace': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1Namespace'),
+  'v1 Secret': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1Secret'),
+  'v1 Service': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1Service'),
+  'v1 ServiceAccount': () => import('kubernetes-models/_schemas/IoK8sApiCoreV1ServiceAccount'),
+  'apps/v1 Deployment': () => import('kubernetes-models/_schemas/IoK8sApiAppsV1Deployment'),
+  'autoscaling/v2 HorizontalPodAutoscaler': () =>
+    import('kubernetes-models/_schemas/IoK8sApiAutoscalingV2HorizontalPodAutoscaler'),
+  'batch/v1 Job': () => import('kubernetes-models/_schemas/IoK8sApiBatchV1Job'),
+  'networking.k8s.io/v1 NetworkPolicy': () =>
+    import('kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy'),
+  'policy/v1 PodDisruptionBudget': () =>
+    import('kubernetes-models/_schemas/IoK8sApiPolicyV1PodDisruptionBudget'),
 };
 
 interface Validate {
@@ -144,7 +147,7 @@ interface Validate {
 async function findFaults(manifest: unknown): Promise<unknown[]> {
   const { apiVersion, kind } = manifest as Manifest;
   const schema = SCHEMAS[`${apiVersion} ${kind}`] ?? assert.fail(`${apiVersion} ${kind}`);
-  const { validate } = (await import(`kubernetes-models/_schemas/${schema}`)) as { validate: Validate };
+  const { validate } = (await schema()) as { validate: Validate };
   const { watched, unread } = watchReading(manifest);
   return validate(watched) ? unread() : [validate.errors];
 }

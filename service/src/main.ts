@@ -13,7 +13,7 @@ import { buildApp } from './app.ts';
 import { measureUnsealed, startSealer } from './audit/sealer.ts';
 import { startBatches } from './batches/worker.ts';
 import { type Config, ConfigError, readConfig, STOP_WITHIN_MS } from './config.ts';
-import { isMigrated, migrate } from './database/migrate.ts';
+import { isMigrated, MigrationHeldUp, migrate } from './database/migrate.ts';
 import { createPool, type Pool } from './database/pool.ts';
 import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
@@ -256,7 +256,9 @@ async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): 
 
 /** A start that fails says why in a sentence, and the exit code says that it failed. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof ServingRefused) return error.message;
+  if (error instanceof ConfigError || error instanceof ServingRefused || error instanceof MigrationHeldUp) {
+    return error.message;
+  }
   if (error instanceof Error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') return 'PORT is taken by another program: set another one.';

@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runMigrations as migrateJobs } from 'graphile-worker';
-import { runner } from 'node-pg-migrate';
+import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Queryable } from './pool.ts';
 import { grantJobs, letServe, mayServe } from './roles.ts';
@@ -11,7 +12,7 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
 
 /**
  * Brings the database to this version: the numbered files of `migrations/`, each in a transaction, under an
- * advisory lock, so that several instances may start at once; then the job queue's own schema. Forward only.
+ * advisory lock, so that several instances may start at once, and beside the version before, which goes on serving; then the job queue's own schema. Forward only.
  *
  * @param servingUrl where another role serves than the one that migrates: it is let do that, and no more
  */
@@ -31,6 +32,39 @@ export async function migrate(connectionString: string, servingUrl = connectionS
   try {
     const client = await pool.connect();
     try {
+      // Before the limit below: another instance's migration is waited for as long as it takes.
+      await client.query(`SELECT pg_advisory_lock(${PG_MIGRATE_LOCK_ID})`);
+      await runBetweenRequests(client);
+    } finally {
+      // Closed, and with it the lock that a migration which failed may still hold.
+      client.release(true);
+    }
+    await migrateJobs({ pgPool: pool });
+    await grantJobs(pool);
+    if (servingUrl !== connectionString)
+      await letServe(pool, decodeURIComponent(new URL(servingUrl).username));
+  } finally {
+    await pool.end();
+  }
+}
+
+/**
+ * While a migration waits for a table, whoever wants that table next waits behind it, so it waits for a moment only and then tries
+ * again from the start. A moment shorter than `deadlock_timeout` (1 s): where it and a request wait for each other, it is the migration
+ * that gives in.
+ */
+const LOCK_WAIT_ms = 500;
+const ATTEMPTS = 200;
+/** lock_not_available, deadlock_detected. */
+const HELD_UP = ['55P03', '40P01'];
+
+/** A migration did not get at a table, however often it tried. */
+export class MigrationHeldUp extends Error {}
+
+async function runBetweenRequests(client: pg.PoolClient): Promise<void> {
+  await client.query(`SET lock_timeout = ${LOCK_WAIT_ms}`);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
       await runner({
         dbClient: client,
         dir: directory,
@@ -42,16 +76,17 @@ export async function migrate(connectionString: string, servingUrl = connectionS
         verbose: false,
         log: () => {},
       });
-    } finally {
-      // Closed, and with it the lock that a migration which failed may still hold.
-      client.release(true);
+      return;
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError) || !HELD_UP.includes(error.code ?? '')) throw error;
+      if (attempt === ATTEMPTS) {
+        throw new MigrationHeldUp(
+          'The migration does not get at a table: something holds it for long (pg_stat_activity, pg_locks). Nothing of it was done.',
+          { cause: error },
+        );
+      }
+      await pause(LOCK_WAIT_ms * Math.random());
     }
-    await migrateJobs({ pgPool: pool });
-    await grantJobs(pool);
-    if (servingUrl !== connectionString)
-      await letServe(pool, decodeURIComponent(new URL(servingUrl).username));
-  } finally {
-    await pool.end();
   }
 }
 
