@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline/promises';
  * @param yes they have said so beforehand
  * @returns undefined where nobody is there to be asked
  */
-export async function ask(question: string, yes: boolean): Promise<boolean | undefined> {
+async function ask(question: string, yes: boolean): Promise<boolean | undefined> {
   if (yes) return true;
   if (process.stdin.isTTY !== true) return undefined;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

@@ -1,4 +1,4 @@
-import { pendingMigrations } from '../../service/src/database/migrate.ts';
+import { missingMigrations } from '../../service/src/database/migrate.ts';
 import { createPool, type Pool, type PoolOptions } from '../../service/src/database/pool.ts';
 
 /**
@@ -8,13 +8,8 @@ import { createPool, type Pool, type PoolOptions } from '../../service/src/datab
 export async function withBooks<T>(options: PoolOptions, command: (pool: Pool) => Promise<T>): Promise<T> {
   const pool = createPool(options);
   try {
-    const pending = await pendingMigrations(pool).catch((error: { code?: unknown }) => {
-      // Without the table of migrations there is nothing of ours.
-      if (error.code === '42P01') return ['all'];
-      throw error;
-    });
-    if (pending.length > 0)
-      throw new Error('The database is not at this version: start the service once, which brings it there.');
+    if ((await missingMigrations(pool)).length > 0)
+      throw new Error('The database is not at this version: payments migrate brings it there.');
     return await command(pool);
   } finally {
     await pool.end();

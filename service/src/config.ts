@@ -13,6 +13,7 @@ export interface Config {
   host: string;
   database_url: string;
   database_migration_url: string;
+  migrations: (typeof MIGRATIONS)[number];
   database_pool_size: number;
   stripe_api_key: string;
   stripe_api_base: string;
@@ -48,6 +49,7 @@ export interface Config {
   trust_proxy: string[] | undefined;
   redis_url: string | undefined;
   connections_max: number;
+  drain_s: number;
   role: Role;
   log_level: (typeof LOG_LEVELS)[number];
 }
@@ -61,7 +63,11 @@ export interface SignInConfig {
   lifetime_s: number;
 }
 
+/** No setting: what is under way at a stop has this long. Whoever stops the service has to be more patient (deploy/). */
+export const STOP_WITHIN_MS = 25_000;
+
 const ROLES = ['all', 'api', 'worker'] as const;
+const MIGRATIONS = ['run', 'wait'] as const;
 const JWT_WAYS = ['introspect', 'verify'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 type Role = (typeof ROLES)[number];
@@ -257,6 +263,13 @@ const SETTINGS = {
       'The same database as a role that owns the tables and may change them. Set: DATABASE_URL’s role needs no rights of its own; it is made a member of `payments_service`. Unset: DATABASE_URL migrates too.',
     read: text(postgresUrl),
   },
+  MIGRATIONS: {
+    type: MIGRATIONS.join(' \\| '),
+    fallback: 'run',
+    meaning:
+      'Whether a start brings the database to its version (`run`), or waits until `payments migrate` has done so (`wait`), which needs no DATABASE_MIGRATION_URL.',
+    read: choice(MIGRATIONS),
+  },
   DATABASE_POOL_SIZE: {
     type: 'number',
     fallback: '16',
@@ -326,7 +339,7 @@ const SETTINGS = {
     type: 'algorithm, …',
     fallback: SIGNATURES.join(','),
     meaning:
-      'How JWTs of the issuer’s, ID tokens among them, may be signed. Name those that yours signs with, and no other ([which are better](docs/cryptography.md)).',
+      'How JWTs of the issuer’s, ID tokens among them, may be signed. Name those that yours signs with, and no other ([which are better](cryptography.md)).',
     read: someOf(SIGNATURES),
   },
   OAUTH_ROLES_CLAIM: {
@@ -495,6 +508,13 @@ const SETTINGS = {
       'How many connections of callers one process holds; one more is closed at once. Each needs a file handle (`ulimit -n`) and, idle, some 10 KB.',
     read: whole(10, 1_000_000),
   },
+  DRAIN_SECONDS: {
+    type: 'number',
+    fallback: '0',
+    meaning:
+      'For how long after SIGTERM requests are still taken while `/readyz` says 503, so that whoever sends them here can stop doing so: longer than a load balancer takes to notice. What is under way then has another 25 s.',
+    read: whole(0, 300),
+  },
   ROLE: {
     type: ROLES.join(' \\| '),
     fallback: 'all',
@@ -591,6 +611,19 @@ export function readDatabaseConfig(env: NodeJS.ProcessEnv): Pick<Config, 'databa
   return { database_url: value('DATABASE_URL'), default_brand: value('DEFAULT_BRAND') };
 }
 
+/** What bringing the database to this version needs: as whom, and who will serve. */
+export function readMigrationConfig(
+  env: NodeJS.ProcessEnv,
+): Pick<Config, 'database_url' | 'database_migration_url'> {
+  const { problems, values } = readValues(env, ['DATABASE_URL', 'DATABASE_MIGRATION_URL']);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const database_url = values.get('DATABASE_URL') as string;
+  return {
+    database_url,
+    database_migration_url: (values.get('DATABASE_MIGRATION_URL') as string | undefined) ?? database_url,
+  };
+}
+
 /** Reads and checks all settings; throws one ConfigError that names everything that is wrong. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const { problems, values } = readValues(env, Object.keys(SETTINGS) as Name[]);
@@ -620,6 +653,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     host: value('HOST'),
     database_url: value('DATABASE_URL'),
     database_migration_url: optional('DATABASE_MIGRATION_URL') ?? value('DATABASE_URL'),
+    migrations: value('MIGRATIONS'),
     database_pool_size: value('DATABASE_POOL_SIZE'),
     stripe_api_key: value('STRIPE_API_KEY'),
     stripe_api_base: value('STRIPE_API_BASE'),
@@ -659,6 +693,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     trust_proxy: optional('TRUST_PROXY'),
     redis_url: optional('REDIS_URL'),
     connections_max: value('CONNECTIONS_MAX'),
+    drain_s: value('DRAIN_SECONDS'),
     role: value('ROLE'),
     log_level: value('LOG_LEVEL'),
   };
@@ -684,8 +719,8 @@ function deriveSecret(secret: string, purpose: string): string {
   return Buffer.from(hkdfSync('sha256', secret, '', purpose, 32)).toString('base64url');
 }
 
-/** All settings as a Markdown table, for the README. */
-export function settingsTable(): string {
+/** What `docs/settings.md` says: all settings, as they are read. */
+export function describeSettings(): string {
   const rows = Object.entries(SETTINGS).map(([name, setting]: [string, Setting<unknown>]) => {
     const fallback =
       setting.fallback === undefined
@@ -695,5 +730,16 @@ export function settingsTable(): string {
           : `\`${setting.fallback}\``;
     return `| \`${name}\` | ${setting.type} | ${fallback} | ${setting.meaning} |`;
   });
-  return ['| setting | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+  return `# Settings
+
+Made by \`npm run openapi\` from what the service reads (\`service/src/config.ts\`); a test fails where this page says anything else.
+
+All come from the environment, of the service as of the commands (\`payments …\`, which each need some of them and say which). Any may instead be in a file that \`<NAME>_FILE\` names, as Docker,
+Kubernetes and systemd hand over secrets; not both. Several are separated by commas. A wrong or missing one stops the start with a sentence for each, and never shows a value. They are read once:
+[replacing a secret](rotation.md) is a restart, one instance after another.
+
+| setting | type | default | meaning |
+|---|---|---|---|
+${rows.join('\n')}
+`;
 }

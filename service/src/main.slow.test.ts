@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
@@ -7,6 +8,7 @@ import pg from 'pg';
 import { startIssuer } from '../../local/issuer/start.ts';
 import { startStripe } from '../../local/stripe/server.ts';
 import { createTestDatabase, execute } from '../../test/support/database.ts';
+import { runProgram } from '../../test/support/program.ts';
 import { Service } from '../../test/support/service.ts';
 
 const stack = new AsyncDisposableStack();
@@ -247,4 +249,60 @@ test('what was read just before a stop is recorded, and the worker seals the aud
   await using worker = new Service({ ...SETTINGS, ROLE: 'worker' });
   await worker.says(/"seal_id":\d+,"hash":"[0-9a-f]{64}".*"msg":"sealed the audit log"/);
   assert.equal(await worker.stop(), 0, worker.output);
+});
+
+test('one that is told to wait for the migrations starts once payments migrate has run, as a role that may not migrate', async () => {
+  await using empty = await createTestDatabase();
+  await execute(
+    empty.url,
+    'DROP SCHEMA public CASCADE; DROP SCHEMA graphile_worker CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC',
+  );
+  const serving = `serving_${randomBytes(4).toString('hex')}`;
+  await execute(empty.url, `CREATE ROLE ${serving} LOGIN PASSWORD 'of_a_test'`);
+  try {
+    const DATABASE_URL = Object.assign(new URL(empty.url), { username: serving, password: 'of_a_test' }).href;
+    await using waiting = new Service({ ...SETTINGS, DATABASE_URL, MIGRATIONS: 'wait' });
+    await waiting.says(/the database is not at this version yet: payments migrate brings it there/);
+    const migrate = (...words: string[]) =>
+      runProgram(process.execPath, ['cli/src/main.ts', 'migrate', ...words], {
+        DATABASE_URL,
+        DATABASE_MIGRATION_URL: empty.url,
+      });
+
+    const before = await migrate('--check');
+    assert.deepEqual([before.code, before.stderr], [1, '']);
+    assert.match(before.stdout, /^Not yet run:\n {2}0001_books\n/);
+    const run = await migrate();
+    assert.deepEqual([run.code, run.stderr], [0, '']);
+    assert.match(run.stdout, /^Run:\n {2}0001_books\n[\s\S]*The database is at this version[.]\n$/);
+
+    await waiting.ready();
+    assert.equal(await waiting.stop(), 0);
+    const again = await migrate('--json');
+    assert.deepEqual([again.code, again.stdout], [0, '{"run":[]}\n']);
+  } finally {
+    await empty.drop();
+    await execute(database.url, `DROP ROLE ${serving}`);
+  }
+});
+
+test('one that waits for the migrations can be stopped', async () => {
+  await using empty = await createTestDatabase();
+  await execute(empty.url, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+  await using service = new Service({ ...SETTINGS, DATABASE_URL: empty.url, MIGRATIONS: 'wait' });
+  await service.says(/not at this version yet/);
+  assert.equal(await service.stop(), 0);
+});
+
+test('one that is told to stop says first that it is not ready, and meanwhile goes on answering', async () => {
+  await using service = new Service({ ...SETTINGS, DRAIN_SECONDS: '2' });
+  const url = await service.ready();
+  service.child.kill('SIGTERM');
+  await service.says(/"stopping"/);
+  const readiness = await fetch(`${url}/readyz`);
+  assert.equal(readiness.status, 503);
+  assert.match(await readiness.text(), /It is being stopped[.]/);
+  assert.equal((await fetch(`${url}/v1/admin/refunds`)).status, 401, 'an answer like any other');
+  assert.equal((await fetch(`${url}/healthz`)).status, 200, 'nobody has to restart it');
+  assert.equal(await service.ended, 0);
 });

@@ -11,15 +11,15 @@ import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
 import { measureUnsealed, startSealer } from './audit/sealer.ts';
 import { startBatches } from './batches/worker.ts';
-import { type Config, ConfigError, readConfig } from './config.ts';
-import { migrate } from './database/migrate.ts';
+import { type Config, ConfigError, readConfig, STOP_WITHIN_MS } from './config.ts';
+import { isMigrated, MigrationHeldUp, migrate } from './database/migrate.ts';
 import { createPool, type Pool } from './database/pool.ts';
 import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { startDeliveries } from './events/deliver.ts';
 import { createSender } from './events/send.ts';
 import { createMetrics } from './health/metrics.ts';
-import { startProbe } from './health/probes.ts';
+import { type Probe, startProbe } from './health/probes.ts';
 import { CONNECTION_LIMITS } from './http/connections.ts';
 import { createLog } from './log.ts';
 import { shareThroughDatabase } from './rates/queries.ts';
@@ -37,7 +37,6 @@ import { findUnencrypted } from './unencrypted.ts';
 
 const DATABASE_WAIT_MS = 30_000;
 const DATABASE_PAUSE_MS = 500;
-const STOP_WITHIN_MS = 25_000;
 /** A refund that Stripe has no time for at once is found out about later; its caller is not kept for long. */
 const RATE_LIMIT_RETRIES = 2;
 
@@ -158,7 +157,13 @@ async function main(): Promise<void> {
       running.defer(() => nightly.stop());
     }
   }
-  const probes = {
+  const probes: Record<string, Probe> = {
+    // Whoever sends requests here is to stop doing so before they are refused.
+    process: {
+      check: () =>
+        stop.signal.aborted ? { status: 'fail', output: 'It is being stopped.' } : { status: 'pass' },
+      stop() {},
+    },
     issuer: startProbe('The issuer', () => issuer.reach()),
     stripe: startProbe('Stripe', () => knock(stripe)),
   };
@@ -198,7 +203,9 @@ async function main(): Promise<void> {
   await app.listen({ port: config.port, host: config.host });
 
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
-  log.info({ signal: stop.signal.reason }, 'stopping');
+  const drain_s = config.role === 'worker' ? 0 : config.drain_s;
+  log.info({ signal: stop.signal.reason, drain_s }, 'stopping');
+  await pause(drain_s * 1_000);
   setTimeout(() => {
     log.error(`did not stop within ${STOP_WITHIN_MS / 1_000} s`);
     process.exit(1);
@@ -236,13 +243,24 @@ function connectSignIn(
   };
 }
 
-/** A database that is still starting is waited for; one that says no is not. False: told to stop in the meantime. */
+/**
+ * A database that is still starting is waited for; one that says no is not. Brought to this version by somebody else, it is waited
+ * for until that is done: however long it takes, the version before serves meanwhile. False: told to stop in the meantime.
+ */
 async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): Promise<boolean> {
-  const deadline = Date.now() + DATABASE_WAIT_MS;
-  for (;;) {
+  let deadline = Date.now() + DATABASE_WAIT_MS;
+  for (let told = false; ; ) {
     try {
-      await migrate(config.database_migration_url, config.database_url);
-      return true;
+      if (config.migrations === 'run') {
+        await migrate(config.database_migration_url, config.database_url);
+        return true;
+      }
+      if (await isMigrated(config.database_url)) return true;
+      if (!told) log.warn('the database is not at this version yet: payments migrate brings it there');
+      told = true;
+      deadline = Date.now() + DATABASE_WAIT_MS;
+      await pause(DATABASE_PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
+      if (stop.aborted) return false;
     } catch (error) {
       if (!isDatabaseUnavailable(error) || Date.now() > deadline) throw error;
       log.warn('the database is not there yet');
@@ -254,7 +272,9 @@ async function waitForDatabase(config: Config, log: Logger, stop: AbortSignal): 
 
 /** A start that fails says why in a sentence, and the exit code says that it failed. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof ServingRefused) return error.message;
+  if (error instanceof ConfigError || error instanceof ServingRefused || error instanceof MigrationHeldUp) {
+    return error.message;
+  }
   if (error instanceof Error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') return 'PORT is taken by another program: set another one.';

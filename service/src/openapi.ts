@@ -4,6 +4,7 @@ import { connectIssuer } from './access/issuer.ts';
 import { describeAccess } from './access/matrix.ts';
 import { DEFAULT_ROLES } from './access/roles.ts';
 import { buildApp } from './app.ts';
+import { describeSettings } from './config.ts';
 import { createPool } from './database/pool.ts';
 import { asyncApiDocument } from './events/asyncapi.ts';
 import { createMetrics } from './health/metrics.ts';
@@ -62,4 +63,5 @@ if (import.meta.main) {
   const events = `${JSON.stringify(asyncApiDocument(), null, 2)}\n`;
   writeFileSync(new URL('../../asyncapi.json', import.meta.url), events);
   writeFileSync(new URL('../../docs/access.md', import.meta.url), describeAccess(document));
+  writeFileSync(new URL('../../docs/settings.md', import.meta.url), describeSettings());
 }

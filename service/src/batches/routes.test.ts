@@ -24,7 +24,7 @@ interface Body {
     status: RowStatus;
     needs_approval: boolean;
     refusal: { code: string; message: string } | null;
-  note: string | null;
+    note: string | null;
   }[];
   error: string;
   message: string;

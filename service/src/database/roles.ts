@@ -43,6 +43,14 @@ export async function letServe(db: Queryable, role: string): Promise<void> {
   if (rows[0]?.serves !== true) await db.query(`GRANT payments_service TO ${pg.escapeIdentifier(role)}`);
 }
 
+/** Whether whoever has signed in is such a member. */
+export async function mayServe(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query<{ serves: boolean }>(
+    `SELECT pg_has_role('payments_service', 'MEMBER') AS serves`,
+  );
+  return rows[0]?.serves === true;
+}
+
 /**
  * Makes sure that what is done for a caller is done as `payments_api`, and says so where the role that serves could get round the
  * locks of the database.

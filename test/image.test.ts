@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type Copy, DockerfileParser, type From, type Instruction } from 'dockerfile-ast';
+import { validate } from 'dockerfile-utils';
+import { startIssuer } from '../local/issuer/start.ts';
+import { startStripe } from '../local/stripe/server.ts';
+import { TEST_KEY } from '../local/stripe/testing.ts';
+import { createTestDatabase } from './support/database.ts';
+import { Program, runProgram } from './support/program.ts';
+import { Service, settingsOf } from './support/service.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const text = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
+const dockerfile = DockerfileParser.parse(text);
+const instructions = dockerfile.getInstructions();
+const isFrom = (one: Instruction): one is From => one.getKeyword() === 'FROM';
+const final = instructions.slice(instructions.findLastIndex(isFrom));
+const ofFinal = (keyword: string) => final.filter((one) => one.getKeyword() === keyword);
+const argumentsOf = (one: Instruction | undefined) => (one?.getArguments() ?? []).map(String);
+
+/** The words of an instruction in its JSON form. */
+function wordsOf(instruction: Instruction | undefined): string[] {
+  const content = instruction?.getRawArgumentsContent() ?? '';
+  return JSON.parse(content.slice(content.indexOf('['))) as string[];
+}
+
+test('the Dockerfile is one that Docker builds, of pinned images, and ends as nobody in particular', () => {
+  assert.deepEqual(
+    validate(text).map(({ message }) => message),
+    [],
+  );
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    devDependencies: Record<string, string>;
+  };
+  const [pinned] = instructions.filter((one) => one.getKeyword() === 'ARG').flatMap(argumentsOf);
+  assert.equal(pinned, `NODE_IMAGE=node:${devDependencies.node}-bookworm-slim`, 'the Node of the tests');
+  const stages = dockerfile.getFROMs().map((from) => from.getBuildStage());
+  for (const from of dockerfile.getFROMs()) {
+    const image = from.getImage() ?? '';
+    assert.ok(image === `\${NODE_IMAGE}` || stages.includes(image), image);
+  }
+  // By number: Kubernetes cannot see of a name that it is not root.
+  assert.deepEqual(argumentsOf(ofFinal('USER')[0]), ['1000:1000']);
+  assert.ok(
+    final.indexOf(ofFinal('USER')[0] as Instruction) >
+      final.findLastIndex((one) => one.getKeyword() === 'RUN'),
+  );
+});
+
+interface Locked {
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+  link?: boolean;
+  resolved?: string;
+}
+const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+  packages: Record<string, Locked>;
+};
+
+/** Where Node finds a package from a folder of the lock file. */
+function resolve(from: string, name: string): string | undefined {
+  for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
+    const path = join(folder, 'node_modules', name);
+    if (packages[path] !== undefined) return path;
+    if (folder === '') return undefined;
+  }
+}
+
+/** The folders of what `npm ci --omit=dev` installs for these workspaces. */
+function installed(workspaces: string[]): Set<string> {
+  const found = new Set<string>();
+  const queue = [...workspaces];
+  for (const folder of queue) {
+    const { dependencies, optionalDependencies, peerDependencies } = packages[folder] ?? {};
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
+      const path = resolve(folder, name);
+      if (path === undefined || found.has(path)) continue;
+      found.add(path);
+      queue.push(path);
+    }
+  }
+  return found;
+}
+
+/** A folder with what the last stage has in it: its COPYs, and the packages that `npm ci` installs there. */
+function unpack(folder: string): void {
+  for (const copy of ofFinal('COPY') as Copy[]) {
+    const words = argumentsOf(copy);
+    const target = words.at(-1) ?? '';
+    const from = copy.getFromFlag()?.getValue();
+    if (from === 'dependencies') continue;
+    for (const source of words.slice(0, -1).map((word) => word.replace('/app/', ''))) {
+      const into = target === './' ? source : target;
+      cpSync(join(root, source), join(folder, into), {
+        recursive: true,
+        filter: (path) =>
+          !/\/node_modules|\.test\.ts$/.test(path) && (from !== undefined || !/\/dist(\/|$)/.test(path)),
+      });
+    }
+  }
+  const workspaces = [...text.matchAll(/^RUN npm ci .*--omit=dev(.*)$/gm)].flatMap(([, flags = '']) =>
+    [...flags.matchAll(/-w (\w+)/g)].map(([, name = '']) => name),
+  );
+  assert.deepEqual(workspaces, ['service', 'cli']);
+  for (const path of installed(workspaces)) {
+    // What lies in another package's folder comes with it.
+    if (path.lastIndexOf('node_modules/') !== 0 || !existsSync(join(root, path))) continue;
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    symlinkSync(realpathSync(join(root, path)), join(folder, path));
+  }
+}
+
+const stack = new AsyncDisposableStack();
+after(() => stack.disposeAsync());
+
+test('what the image has is enough to serve, with a console, from a file system that cannot be written', async () => {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  unpack(folder);
+  const database = stack.use(await createTestDatabase());
+  const standIn = await startStripe({ databaseFile: ':memory:', apiKey: TEST_KEY });
+  stack.defer(() => standIn.close());
+  const issuer = await startIssuer();
+  stack.defer(() => issuer.close());
+  const settings = {
+    ...settingsOf({ databaseUrl: database.url, standIn, issuer }),
+    NODE_ENV: 'production',
+    MIGRATIONS: 'wait',
+    // Packages are looked for in the folder, not where its links lead; nothing may be written, no program be run.
+    NODE_OPTIONS: '--preserve-symlinks --permission --allow-fs-read=*',
+  };
+  const [program = '', script = ''] = wordsOf(ofFinal('CMD')[0]);
+  assert.equal(program, 'node');
+
+  await using service = new Service(settings, join(folder, script));
+  const url = await service.ready();
+  const page = await fetch(`${url}/console`);
+  assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8']);
+  assert.equal((await fetch(`${url}/reference`)).status, 200);
+  assert.doesNotMatch(service.output, /ERR_ACCESS_DENIED|ERR_MODULE_NOT_FOUND/);
+
+  const [health = '', ...words] = wordsOf(ofFinal('HEALTHCHECK')[0]);
+  assert.equal(health, 'node');
+  const check = (PORT: string) => runProgram(process.execPath, words, { PORT });
+  assert.equal((await check(new URL(url).port)).code, 0, 'healthy');
+  assert.equal(await service.stop(), 0);
+  assert.equal((await check(new URL(url).port)).code, 1, 'nobody there');
+
+  const [, payments = ''] = /ln -s \/app\/(\S+) \/usr\/local\/bin\/payments/.exec(text) ?? [];
+  await using command = new Program(
+    process.execPath,
+    [join(folder, payments), 'migrate', '--check'],
+    settings,
+  );
+  assert.equal(await command.ended, 0, command.output);
+});
+
+test('what is not in the image is noticed: without one of its packages the service does not start', async () => {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  unpack(folder);
+  rmSync(join(folder, 'node_modules/pino'));
+  await using service = new Service(
+    { NODE_OPTIONS: '--preserve-symlinks' },
+    join(folder, 'service/src/main.ts'),
+  );
+  assert.equal(await service.ended, 1);
+  assert.match(service.output, /Cannot find package 'pino'/);
+});
