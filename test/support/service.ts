@@ -53,5 +53,7 @@ export function settingsOf(neighbours: {
     OAUTH_ISSUER: issuer.url,
     OAUTH_CLIENT_ID: 'payments-service',
     OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
+    EVENT_SECRET: 'what seals the secrets of endpoints in tests',
+    EVENT_PRIVATE_ADDRESSES: 'allow',
   };
 }
