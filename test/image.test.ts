@@ -10,7 +10,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Copy, DockerfileParser, type From, type Instruction } from 'dockerfile-ast';
@@ -64,6 +64,7 @@ interface Locked {
   dependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
   link?: boolean;
   resolved?: string;
 }
@@ -80,13 +81,15 @@ function resolve(from: string, name: string): string | undefined {
   }
 }
 
-/** The folders of what `npm ci --omit=dev` installs for these workspaces. */
-function installed(workspaces: string[]): Set<string> {
+/** The folders of what `npm ci` installs for these workspaces. */
+function installed(workspaces: string[], { dev }: { dev: boolean }): Set<string> {
   const found = new Set<string>();
   const queue = [...workspaces];
   for (const folder of queue) {
-    const { dependencies, optionalDependencies, peerDependencies } = packages[folder] ?? {};
-    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
+    const { dependencies, optionalDependencies, peerDependencies, devDependencies } = packages[folder] ?? {};
+    const named = { ...dependencies, ...optionalDependencies, ...peerDependencies };
+    if (dev && workspaces.includes(folder)) Object.assign(named, devDependencies);
+    for (const name of Object.keys(named)) {
       const path = resolve(folder, name);
       if (path === undefined || found.has(path)) continue;
       found.add(path);
@@ -96,15 +99,24 @@ function installed(workspaces: string[]): Set<string> {
   return found;
 }
 
-/** A folder with what the last stage has in it: its COPYs, and the packages that `npm ci` installs there. */
-function unpack(folder: string): void {
-  for (const copy of ofFinal('COPY') as Copy[]) {
+/** The instructions of a stage, and of those that it is built on. */
+function instructionsOf(stage: string): Instruction[] {
+  const from = dockerfile.getFROMs().find((one) => one.getBuildStage() === stage) ?? assert.fail(stage);
+  const begin = instructions.indexOf(from);
+  const end = instructions.findIndex((one, at) => at > begin && isFrom(one));
+  const base = from.getImage() ?? '';
+  return [...(base.startsWith('$') ? [] : instructionsOf(base)), ...instructions.slice(begin + 1, end)];
+}
+
+/** A folder with what a stage has in it: its COPYs, and the packages that its `npm ci`, or that of `dependencies`, installs. */
+function unpack(folder: string, stage: Instruction[], ci: Instruction[] = stage): void {
+  for (const copy of stage.filter((one) => one.getKeyword() === 'COPY') as Copy[]) {
     const words = argumentsOf(copy);
     const target = words.at(-1) ?? '';
     const from = copy.getFromFlag()?.getValue();
     if (from === 'dependencies') continue;
     for (const source of words.slice(0, -1).map((word) => word.replace('/app/', ''))) {
-      const into = target === './' ? source : target;
+      const into = target.endsWith('/') && !source.endsWith('/') ? join(target, basename(source)) : target;
       cpSync(join(root, source), join(folder, into), {
         recursive: true,
         filter: (path) =>
@@ -112,25 +124,35 @@ function unpack(folder: string): void {
       });
     }
   }
-  const workspaces = [...text.matchAll(/^RUN npm ci .*--omit=dev(.*)$/gm)].flatMap(([, flags = '']) =>
-    [...flags.matchAll(/-w (\w+)/g)].map(([, name = '']) => name),
-  );
-  assert.deepEqual(workspaces, ['service', 'cli']);
-  for (const path of installed(workspaces)) {
+  const [flags = ''] = ci
+    .filter((one) => one.getKeyword() === 'RUN')
+    .flatMap((one) => /npm ci (.*)/.exec(one.getRawArgumentsContent() ?? '')?.[1] ?? []);
+  const workspaces = [...flags.matchAll(/-w (\w+)/g)].map(([, name = '']) => name);
+  assert.ok(workspaces.length > 0);
+  const link = (target: string, path: string) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    symlinkSync(target, join(folder, path));
+  };
+  for (const path of installed(workspaces, { dev: !flags.includes('--omit=dev') })) {
     // What lies in another package's folder comes with it.
     if (path.lastIndexOf('node_modules/') !== 0 || !existsSync(join(root, path))) continue;
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    symlinkSync(realpathSync(join(root, path)), join(folder, path));
+    if (packages[path]?.link !== true) link(realpathSync(join(root, path)), path);
   }
+  for (const workspace of workspaces) link(join(folder, workspace), `node_modules/@payments/${workspace}`);
 }
+
+const temporary = () => {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  return folder;
+};
 
 const stack = new AsyncDisposableStack();
 after(() => stack.disposeAsync());
 
 test('what the image has is enough to serve, with a console, from a file system that cannot be written', async () => {
-  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
-  stack.defer(() => rmSync(folder, { recursive: true }));
-  unpack(folder);
+  const folder = temporary();
+  unpack(folder, final, instructionsOf('dependencies'));
   const database = stack.use(await createTestDatabase());
   const standIn = await startStripe({ databaseFile: ':memory:', apiKey: TEST_KEY });
   stack.defer(() => standIn.close());
@@ -170,9 +192,8 @@ test('what the image has is enough to serve, with a console, from a file system 
 });
 
 test('what is not in the image is noticed: without one of its packages the service does not start', async () => {
-  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
-  stack.defer(() => rmSync(folder, { recursive: true }));
-  unpack(folder);
+  const folder = temporary();
+  unpack(folder, final, instructionsOf('dependencies'));
   rmSync(join(folder, 'node_modules/pino'));
   await using service = new Service(
     { NODE_OPTIONS: '--preserve-symlinks' },
@@ -180,4 +201,15 @@ test('what is not in the image is noticed: without one of its packages the servi
   );
   assert.equal(await service.ended, 1);
   assert.match(service.output, /Cannot find package 'pino'/);
+});
+
+test('the console can be built from what its stage has', async () => {
+  const folder = temporary();
+  unpack(folder, instructionsOf('console'));
+  const vite = join(folder, 'node_modules/vite/bin/vite.js');
+  const built = await runProgram(process.execPath, [vite, 'build', join(folder, 'console')], {
+    NODE_OPTIONS: '--preserve-symlinks --preserve-symlinks-main',
+  });
+  assert.equal(built.code, 0, built.stderr);
+  assert.ok(existsSync(join(folder, 'console/dist/index.html')));
 });
