@@ -93,6 +93,9 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
     CONSOLE_CLIENT_ID: 'console',
     CONSOLE_CLIENT_SECRET: issuer.clients.console,
     APPROVAL_LIMITS,
+    EVENT_SECRET: secrets.event_secret,
+    // Receivers of a laptop are on the laptop.
+    EVENT_PRIVATE_ADDRESSES: 'allow',
   };
   const logFile = folder.of('service.log');
   const service = await steps.run('Service', async () => {

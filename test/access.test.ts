@@ -77,6 +77,35 @@ const CALLS: Record<string, (brand: BrandWorld) => Call | Promise<Call>> = {
     body: { note: 'It was settled.' },
   }),
   getOperations: () => ({}),
+  listEventTypes: () => ({}),
+  listEventEndpoints: () => ({}),
+  createEventEndpoint: () => ({ body: { url: 'https://shop.example/events', event_types: ['*'] } }),
+  getEventEndpoint: ({ endpoint_id }) => ({ path: `/v1/admin/event-endpoints/${endpoint_id}` }),
+  updateEventEndpoint: ({ endpoint_id }) => ({
+    path: `/v1/admin/event-endpoints/${endpoint_id}`,
+    body: { description: 'the shop' },
+  }),
+  deleteEventEndpoint: async ({ endpoint }) => ({
+    path: `/v1/admin/event-endpoints/${await endpoint()}/delete`,
+  }),
+  getEventEndpointSecret: ({ endpoint_id }) => ({
+    path: `/v1/admin/event-endpoints/${endpoint_id}/secret`,
+  }),
+  rotateEventEndpointSecret: ({ endpoint_id }) => ({
+    path: `/v1/admin/event-endpoints/${endpoint_id}/rotate-secret`,
+  }),
+  testEventEndpoint: ({ endpoint_id }) => ({ path: `/v1/admin/event-endpoints/${endpoint_id}/test` }),
+  resendFailedEvents: ({ endpoint_id }) => ({
+    path: `/v1/admin/event-endpoints/${endpoint_id}/resend`,
+    body: { since: '2026-01-01T00:00:00Z' },
+  }),
+  listEventDeliveries: () => ({}),
+  getEventDelivery: ({ endpoint_id, event_id }) => ({
+    path: `/v1/admin/event-endpoints/${endpoint_id}/deliveries/${event_id}`,
+  }),
+  resendEvent: ({ endpoint_id, event_id }) => ({
+    path: `/v1/admin/event-endpoints/${endpoint_id}/deliveries/${event_id}/resend`,
+  }),
   replayStripeEvent: ({ event }) => ({ body: { event_id: event.stripe_event_id } }),
 };
 
@@ -91,10 +120,13 @@ const OPEN = ['getMetrics', 'getHealth', 'getReadiness', 'receiveStripeEvent'];
 
 /** It says row by row what it is told of, also that there is no such payment. */
 const CHECKS_ROWS = 'createRefundBatch';
+/** What it makes is the caller's own. */
+const MAKES_OWN = 'createEventEndpoint';
 
 /** Operations that name what they are about, so that another brand's is a 404: in their path, or in their body. */
 const NAMES_IT = (operation: Operation) =>
   operation.id !== CHECKS_ROWS &&
+  operation.id !== MAKES_OWN &&
   (operation.path.includes('{') || (operation.method === 'post' && operation.body !== undefined));
 
 let world: TwoBrands;
@@ -295,6 +327,8 @@ const LOOKED_FOR: Record<string, (brand: BrandWorld) => string> = {
   stripe_refund_id: ({ stripe_refund_id }) => stripe_refund_id,
   stripe_payment_intent_id: ({ paid }) => paid.payment_intent_id,
   entity_id: ({ refund_id }) => refund_id,
+  endpoint_id: ({ endpoint_id }) => endpoint_id,
+  event_id: ({ event_id }) => event_id,
   object_id: ({ paid }) => paid.charge_id,
   q: ({ refund_id }) => refund_id,
 };
@@ -368,6 +402,9 @@ for (const [mine, theirs] of [
         } else if (name === 'cursor') {
           const { status } = await ask(operation, { path: path(cursors.get(operation.id) ?? '') });
           assert.equal(status, 400, `${operation.id} with a cursor`);
+        } else if (name === 'after') {
+          const { status } = await ask(operation, { path: path(foreign.refund_id) });
+          assert.equal(status, 400, `${operation.id} after another brand’s`);
         } else {
           const value = LOOKED_FOR[name]?.(foreign);
           assert.ok(value, `${operation.id} has a parameter ${name} that is not known here`);
@@ -425,6 +462,7 @@ async function makeSecondOfEach(brand: BrandWorld): Promise<void> {
   await brand.awaiting();
   await brand.differing();
   await brand.batch('draft');
+  await brand.endpoint();
   await receiveEvent(world.url, brand.paid.charge_id, `evt_more_of_${brand.brand_id}`);
   await makePayment(world.pool, {
     brand_id: brand.brand_id,

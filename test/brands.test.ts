@@ -10,6 +10,9 @@ import { type Operation, operationsOf } from './support/operations.ts';
 const EVERYTHING = Object.keys(SCOPES).join(' ');
 /** Not of a brand: the taxonomy is everybody's, an event is Stripe's until it has been asked about, and the service is one. */
 const OF_NO_BRAND = [
+  // What it makes is the caller's own, and says nothing of what there is.
+  'createEventEndpoint',
+  'listEventTypes',
   'listRefundReasons',
   'replayStripeEvent',
   'listStripeEvents',
@@ -52,6 +55,9 @@ interface Owned {
   difference_id: string;
   draft_id: string;
   running_id: string;
+  endpoint_id: string;
+  unwanted_endpoint_id: string;
+  event_id: string;
 }
 
 /** One that only this brand has. */
@@ -80,7 +86,21 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
     ).body.batch_id;
   const running_id = await draft();
   await caller.post(`/v1/admin/refund-batches/${running_id}/run`);
+  const endpoint = async () =>
+    (
+      await caller.post<{ endpoint_id: string }>('/v1/admin/event-endpoints', {
+        url: 'https://shop.example/events',
+        event_types: ['*'],
+      })
+    ).body.endpoint_id;
+  const endpoint_id = await endpoint();
+  const { body: sent } = await caller.post<{ event_id: string }>(
+    `/v1/admin/event-endpoints/${endpoint_id}/test`,
+  );
   return {
+    endpoint_id,
+    unwanted_endpoint_id: await endpoint(),
+    event_id: sent.event_id,
     draft_id: await draft(),
     running_id,
     payment_id: paid.payment_id,
@@ -100,6 +120,8 @@ async function makeOwned(world: IssuingWorld, brand_id: string, caller: Caller):
 const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call[]> => {
   const each = (body?: unknown) =>
     [own.refund_id, own.waiting_id, own.failed_id].map((refund_id) => ({ path: { refund_id }, body }));
+  const endpoint = { path: { endpoint_id: own.endpoint_id } };
+  const delivery = { path: { endpoint_id: own.endpoint_id, event_id: own.event_id } };
   const lists = [
     {},
     { query: { customer_id: own.customer_id } },
@@ -154,6 +176,21 @@ const callsFor = (own: Owned, brand_id: string, by: string): Record<string, Call
     search: Object.values(own).map((q) => ({ query: { q } })),
     listReconcileDifferences: [{}, { query: { open: 'true' } }, { query: { entity_id: own.refund_id } }],
     closeReconcileDifference: [{ path: { difference_id: own.difference_id }, body: { note: 'a note' } }],
+    listEventEndpoints: [{}],
+    getEventEndpoint: [endpoint],
+    updateEventEndpoint: [{ ...endpoint, body: { description: 'another' } }],
+    deleteEventEndpoint: [{ path: { endpoint_id: own.unwanted_endpoint_id } }],
+    getEventEndpointSecret: [endpoint],
+    rotateEventEndpointSecret: [endpoint],
+    testEventEndpoint: [endpoint],
+    resendFailedEvents: [{ ...endpoint, body: { since: '2026-01-01T00:00:00Z' } }],
+    listEventDeliveries: [
+      {},
+      { query: { endpoint_id: own.endpoint_id } },
+      { query: { event_id: own.event_id } },
+    ],
+    getEventDelivery: [delivery],
+    resendEvent: [delivery],
     listAudit: [{}, { query: { entity_id: own.refund_id } }, { query: { actor_id: 'developer' } }],
     exportAudit: [{}, { query: { entity_id: own.refund_id } }],
   };

@@ -93,7 +93,9 @@ function installed(workspaces: string[], { dev }: { dev: boolean }): Set<string>
       const path = resolve(folder, name);
       if (path === undefined || found.has(path)) continue;
       found.add(path);
-      queue.push(path);
+      // One of ours leads to its folder.
+      const { link, resolved } = packages[path] ?? {};
+      queue.push(link === true ? (resolved ?? '') : path);
     }
   }
   return found;
@@ -136,7 +138,9 @@ function unpack(folder: string, stage: Instruction[], ci: Instruction[] = stage)
   for (const path of installed(workspaces, { dev: !flags.includes('--omit=dev') })) {
     // What lies in another package's folder comes with it.
     if (path.lastIndexOf('node_modules/') !== 0 || !existsSync(join(root, path))) continue;
-    if (packages[path]?.link !== true) link(realpathSync(join(root, path)), path);
+    const { link: ours, resolved = '' } = packages[path] ?? {};
+    if (ours !== true) link(realpathSync(join(root, path)), path);
+    else if (!workspaces.includes(resolved)) link(join(folder, resolved), path);
   }
   for (const workspace of workspaces) link(join(folder, workspace), `node_modules/@payments/${workspace}`);
 }

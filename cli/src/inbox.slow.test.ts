@@ -129,7 +129,10 @@ test('all of a status are retried once it is confirmed, but for those of connect
   const elsewhere = await event('unmatched', { account: 'acct_1' });
   const unconfirmed = await inbox('retry', '--status', 'failed');
   assert.equal(unconfirmed.code, 2);
-  assert.match(unconfirmed.stderr, /^2 events: nobody can be asked here, so say --yes\.\n$/);
+  assert.match(
+    unconfirmed.stderr,
+    /^Ask Stripe about 2 events again\?\nNobody can be asked here, so say --yes\.\n$/,
+  );
   assert.deepEqual(await jobs(), []);
   const { code, stdout } = await inbox('retry', '--status', 'failed', '--yes');
   assert.deepEqual([code, stdout], [0, '2 events will be asked about again.\n']);

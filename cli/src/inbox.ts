@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { readDatabaseConfig } from '../../service/src/config.ts';
 import {
@@ -14,7 +13,9 @@ import {
   shelveEvents,
   showEvent,
 } from '../../service/src/stripe/shelf.ts';
+import { confirm } from './ask.ts';
 import { withBooks } from './database.ts';
+import { facts, printable, table } from './table.ts';
 
 const CONNECTIONS = 2;
 const LIMIT = 50;
@@ -59,7 +60,7 @@ ${SETTINGS}`,
         process.stdout.write(
           options.json
             ? events.map((event) => `${JSON.stringify(withoutNoise(event))}\n`).join('')
-            : table(events, options),
+            : listOf(events, options),
         );
         return 0;
       }),
@@ -147,17 +148,8 @@ async function retryAll(deps: OperatorDeps, status: 'failed' | 'unmatched', yes:
     process.stdout.write(`No event is ${status}.\n`);
     return 0;
   }
-  if (!yes) {
-    if (process.stdin.isTTY !== true)
-      return complain(`${count(events)}: nobody can be asked here, so say --yes.`);
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
-    const answer = await terminal.question(`Ask Stripe about ${count(events)} again? [y/N] `);
-    terminal.close();
-    if (!/^y(es)?$/i.test(answer.trim())) {
-      process.stdout.write('Nothing was done.\n');
-      return 0;
-    }
-  }
+  const code = await confirm(`Ask Stripe about ${count(events)} again?`, yes);
+  if (code !== undefined) return code;
   const retried = await retryStatus(deps, status, (done) => {
     if (done < events) process.stderr.write(`${done} of ${events}\n`);
   });
@@ -176,7 +168,6 @@ function complain(sentence: string): number {
 }
 
 const count = (events: number) => (events === 1 ? '1 event' : `${events} events`);
-const printable = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, '?');
 
 /** What a script has no use for: an age is true for a moment only. */
 function withoutNoise({ age_s: _, ...event }: ShownEvent) {
@@ -194,14 +185,17 @@ export function age(age_s: number): string {
   return `${Math.floor(age_s / 86_400)} d`;
 }
 
-function table(events: readonly ShownEvent[], { status, limit }: { status?: string; limit: number }): string {
+function listOf(
+  events: readonly ShownEvent[],
+  { status, limit }: { status?: string; limit: number },
+): string {
   if (events.length === 0)
     return status === undefined
       ? 'Nothing waits, nothing has failed, nothing is on the shelf.\n'
       : `No event is ${status}.\n`;
-  const rows = [
+  const lines = table(
     ['EVENT', 'AT STRIPE', 'TYPE', 'OBJECT', 'STATUS', 'TRIES', 'AGE', 'WHY'],
-    ...events.map((event) => [
+    events.map((event) => [
       event.event_id,
       event.stripe_event_id,
       event.event_type,
@@ -211,20 +205,13 @@ function table(events: readonly ShownEvent[], { status, limit }: { status?: stri
       age(event.age_s),
       why(event),
     ]),
-  ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
   );
   const more = events.length === limit ? `The newest ${limit}; --limit shows more.\n` : '';
-  return `${lines.join('\n')}\n${more}`;
+  return `${lines}${more}`;
 }
 
 function describe(event: ShownEvent, job: EventJob | null): string {
-  const facts: [name: string, value: string | null][] = [
+  return facts([
     ['event', event.event_id],
     ['at Stripe', event.stripe_event_id],
     ['type', event.event_type],
@@ -239,8 +226,7 @@ function describe(event: ShownEvent, job: EventJob | null): string {
     ['received', `${event.received_at.toISOString()} (${age(event.age_s)} ago)`],
     ['ended', event.processed_at?.toISOString() ?? null],
     ['job', job === null ? null : describeJob(job)],
-  ];
-  return facts.flatMap(([name, value]) => (value === null ? [] : `${name.padEnd(10)}${value}\n`)).join('');
+  ]);
 }
 
 const describeJob = ({ run_at, attempts, under_way }: EventJob) =>

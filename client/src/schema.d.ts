@@ -349,7 +349,7 @@ export interface paths {
         put?: never;
         /**
          * Check refunds in bulk
-         * @description Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB.
+         * @description Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB, as JSON or as CSV (`text/csv`, a header line and the fields of a row as columns).
          *
          *     Required scope: `admin:refunds.issue`.
          */
@@ -633,7 +633,7 @@ export interface paths {
         };
         /**
          * Export refunds
-         * @description All refunds that the list shows with the same filters, newest first, as they were at one moment: as CSV (RFC 4180, UTF-8, with a header line) or as NDJSON, one JSON object a line with the same columns. Why a refund was asked for is there as its reason’s code only, `other` for words of one’s own, and notes are not there: a file goes where nobody erases what a person wrote; the refund itself has both. In CSV a text that a spreadsheet would take for a formula has an apostrophe in front (OWASP, CSV Injection); NDJSON has every text as it is. An answer that is cut off before its end (HTTP says so) is not the whole of it. At most two exports at a time per process, and 15 minutes each: narrow what is longer by time.
+         * @description All refunds that the list shows with the same filters, newest first, as they were at one moment: as CSV (RFC 4180, UTF-8, with a header line) or as NDJSON, one JSON object a line with the same columns. Why a refund was asked for is there as its reason’s code only, `other` for words of one’s own, and notes are not there: a file goes where nobody erases what a person wrote; the refund itself has both. In CSV a text that a spreadsheet would take for a formula has an apostrophe in front (OWASP, CSV Injection); NDJSON has every text as it is. It comes in gzip to whoever takes that (`Accept-Encoding`). An answer that is cut off before its end (HTTP says so) is not the whole of it: `after` goes on. At most two exports at a time per process, and 15 minutes each: narrow what is longer by time.
          *
          *     Required scope: `admin:refunds.read`.
          */
@@ -828,8 +828,2397 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the types of events
+         * @description Every event that endpoints can be told of: what it means, what it carries, and one as it is sent. The same as `/asyncapi.json`, for programs that only want this.
+         *
+         *     Required scope: `admin:events.read`.
+         */
+        get: operations["listEventTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List endpoints for events
+         * @description Where events of the caller’s brand are sent to, the newest first.
+         *
+         *     Required scope: `admin:events.read`.
+         */
+        get: operations["listEventEndpoints"];
+        put?: never;
+        /**
+         * Create an endpoint for events
+         * @description Has events of the caller’s brand sent to an address from now on: by POST, signed as Standard Webhooks has it (`GET …/secret` says with what), at least once, those of one refund in their order. An attempt that is not answered with a 2xx within 15 seconds is made again, for three days. Up to 20 endpoints.
+         *
+         *     Required scope: `admin:events`.
+         */
+        post: operations["createEventEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an endpoint for events
+         * @description One endpoint, and whether anything gets through to it.
+         *
+         *     Required scope: `admin:events.read`.
+         */
+        get: operations["getEventEndpoint"];
+        put?: never;
+        /**
+         * Change an endpoint for events
+         * @description Changes what is given, and leaves the rest. Switched on again after it was switched off, it gets what it is still owed.
+         *
+         *     Required scope: `admin:events`.
+         */
+        post: operations["updateEventEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete an endpoint for events
+         * @description Sends nothing there any more; what it was still owed is canceled, what was sent can still be seen. Its secret is forgotten.
+         *
+         *     Required scope: `admin:events`.
+         */
+        post: operations["deleteEventEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the secret of an endpoint for events
+         * @description What the receiver verifies signatures with; while it is rotated, the former one besides.
+         *
+         *     Required scope: `admin:events`.
+         */
+        get: operations["getEventEndpointSecret"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate the secret of an endpoint for events
+         * @description Makes a new secret. Events are signed with the former one, too, for as long as is asked for, so that the receiver can change over without losing any.
+         *
+         *     Required scope: `admin:events`.
+         */
+        post: operations["rotateEventEndpointSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test event
+         * @description Sends an `event_endpoint.test.v1` to this endpoint alone; `GET …/deliveries/{event_id}` says what came of it.
+         *
+         *     Required scope: `admin:events`.
+         */
+        post: operations["testEventEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send failed events again
+         * @description Sends everything again that was given up at this endpoint since then.
+         *
+         *     Required scope: `admin:events`.
+         */
+        post: operations["resendFailedEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deliveries of events
+         * @description What was sent, is to be sent or was given up, the latest event first.
+         *
+         *     Required scope: `admin:events.read`.
+         */
+        get: operations["listEventDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}/deliveries/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a delivery of an event
+         * @description What is sent to an endpoint, to the byte, and every attempt at it.
+         *
+         *     Required scope: `admin:events.read`.
+         */
+        get: operations["getEventDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/event-endpoints/{endpoint_id}/deliveries/{event_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event again
+         * @description Sends an event again, or at once where it waits for its next attempt, whatever became of it before. The receiver knows it by its `webhook-id`.
+         *
+         *     Required scope: `admin:events`.
+         */
+        post: operations["resendEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "refund.requested.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A refund was asked for; Stripe is not known to have it yet. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.requested.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "pending",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": null,
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.requested.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.awaiting_approval.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A refund was asked for that somebody else has to approve. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.awaiting_approval.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "awaiting_approval",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": null,
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.awaiting_approval.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.approved.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A refund was approved, and goes to Stripe. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.approved.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "pending",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": null,
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.approved.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.rejected.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A refund was not approved, and is never sent. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.rejected.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "rejected",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": null,
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.rejected.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.submitted.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stripe has the refund. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.submitted.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "pending",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.submitted.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.requires_action.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The customer has to do something before the refund goes on, e.g. say to which account. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.requires_action.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "requires_action",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.requires_action.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.succeeded.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stripe has sent the money. For up to 30 days the bank may still return it: then comes `refund.failed.v1`. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.succeeded.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "succeeded",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.succeeded.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.failed.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The refund was refused, or the bank has returned the money; the customer may be owed it. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.failed.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "failed",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *         "failure_reason": "lost_or_stolen_card"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.failed.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.canceled.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The refund was called back before the money went. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.canceled.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "canceled",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.canceled.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.updated.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Something else of a refund has changed, e.g. its bank reference became known. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.updated.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "succeeded",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *         "failure_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.updated.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund.resolved.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a failed refund left owed was put right. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund.resolved.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "origin": "api",
+                     *         "status": "failed",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                     *         "failure_reason": "lost_or_stolen_card"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund.resolved.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the refund. */
+                            refund_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /**
+                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                             * @enum {unknown}
+                             */
+                            origin: "api" | "external";
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                            /** @description How much goes back. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                            stripe_refund_id: string | null;
+                            /** @description Why it has failed, a code. */
+                            failure_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "payment.updated.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A payment is new here, or what is known of it has changed. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "payment.updated.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "status": "succeeded",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "captured_cents": 4990,
+                     *         "reserved_cents": 0,
+                     *         "refunded_cents": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "payment.updated.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the payment. */
+                            payment_id: string;
+                            /** @description As `GET /v1/payments/{id}` has it. */
+                            status: string;
+                            /** @description What was asked for. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description What was taken. In the currency's smallest unit. */
+                            captured_cents: number;
+                            /** @description Of it, what refunds under way may yet give back. In the currency's smallest unit. */
+                            reserved_cents: number;
+                            /** @description Of it, what went back. In the currency's smallest unit. */
+                            refunded_cents: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "dispute.opened.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A customer’s bank contests a payment. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "dispute.opened.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "status": "needs_response",
+                     *         "reason": "product_not_received",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "dispute.opened.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the dispute. */
+                            dispute_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /** @description Stripe’s word for where it is. */
+                            status: string;
+                            /** @description Stripe’s word for why; null where it has none. */
+                            reason: string | null;
+                            /** @description How much is contested. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it (`dp_…`). */
+                            stripe_dispute_id: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "dispute.updated.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A dispute has changed. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "dispute.updated.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "status": "under_review",
+                     *         "reason": "product_not_received",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "dispute.updated.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the dispute. */
+                            dispute_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /** @description Stripe’s word for where it is. */
+                            status: string;
+                            /** @description Stripe’s word for why; null where it has none. */
+                            reason: string | null;
+                            /** @description How much is contested. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it (`dp_…`). */
+                            stripe_dispute_id: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "dispute.closed.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A dispute was decided. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "dispute.closed.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
+                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *         "status": "won",
+                     *         "reason": "product_not_received",
+                     *         "amount_cents": 4990,
+                     *         "currency": "eur",
+                     *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "dispute.closed.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the dispute. */
+                            dispute_id: string;
+                            /** @description Of which payment. */
+                            payment_id: string;
+                            /** @description Stripe’s word for where it is. */
+                            status: string;
+                            /** @description Stripe’s word for why; null where it has none. */
+                            reason: string | null;
+                            /** @description How much is contested. In the currency's smallest unit. */
+                            amount_cents: number;
+                            /** @description ISO 4217, lower case. */
+                            currency: string;
+                            /** @description Stripe’s id of it (`dp_…`). */
+                            stripe_dispute_id: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "difference.closed.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody has said how a difference between Stripe and the books is settled. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "difference.closed.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "difference_id": "difference_01kar2r7c2e8wv1t3n5q9d6zmb",
+                     *         "kind": "missing_in_books",
+                     *         "of": "refund",
+                     *         "of_id": null,
+                     *         "stripe_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "difference.closed.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description The difference between Stripe and the books. */
+                            difference_id: string;
+                            /** @description What differs. */
+                            kind: string;
+                            /** @description What it is about: `payment`, `refund` or `dispute`. */
+                            of: string;
+                            /** @description Which, by our id; null where the books have none. */
+                            of_id: string | null;
+                            /** @description Which, by Stripe’s id. */
+                            stripe_id: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "customer.erased.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A customer was erased: forget them, too. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "customer.erased.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "customer_id": "erased_01kar2s5n8fgq9b7x4t2w6c3ye",
+                     *         "payments": 3,
+                     *         "refunds": 1,
+                     *         "disputes": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "customer.erased.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description What the customer is called from now on; the id before that is forgotten. */
+                            customer_id: string;
+                            /** @description How many payments were erased. */
+                            payments: number;
+                            /** @description How many refunds. */
+                            refunds: number;
+                            /** @description How many disputes. */
+                            disputes: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund_batch.created.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A batch of refunds was checked; nothing is sent. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund_batch.created.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *         "status": "draft",
+                     *         "row_count": 3,
+                     *         "cannot_count": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund_batch.created.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the batch. */
+                            batch_id: string;
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "running" | "stopped" | "finished";
+                            /** @description Created: how many rows it has. */
+                            row_count?: number;
+                            /** @description Created: how many of them cannot be issued. */
+                            cannot_count?: number;
+                            /** @description Started or stopped: how many rows are still to be issued. */
+                            open_count?: number;
+                            /** @description Finished: how many rows have a refund. */
+                            issued_count?: number;
+                            /** @description Finished: how many were refused. */
+                            failed_count?: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund_batch.started.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A batch of refunds was started, or goes on. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund_batch.started.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *         "status": "running",
+                     *         "open_count": 2
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund_batch.started.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the batch. */
+                            batch_id: string;
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "running" | "stopped" | "finished";
+                            /** @description Created: how many rows it has. */
+                            row_count?: number;
+                            /** @description Created: how many of them cannot be issued. */
+                            cannot_count?: number;
+                            /** @description Started or stopped: how many rows are still to be issued. */
+                            open_count?: number;
+                            /** @description Finished: how many rows have a refund. */
+                            issued_count?: number;
+                            /** @description Finished: how many were refused. */
+                            failed_count?: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund_batch.stopped.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A batch of refunds was stopped. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund_batch.stopped.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *         "status": "stopped",
+                     *         "open_count": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund_batch.stopped.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the batch. */
+                            batch_id: string;
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "running" | "stopped" | "finished";
+                            /** @description Created: how many rows it has. */
+                            row_count?: number;
+                            /** @description Created: how many of them cannot be issued. */
+                            cannot_count?: number;
+                            /** @description Started or stopped: how many rows are still to be issued. */
+                            open_count?: number;
+                            /** @description Finished: how many rows have a refund. */
+                            issued_count?: number;
+                            /** @description Finished: how many were refused. */
+                            failed_count?: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "refund_batch.finished.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** No row of a batch is left. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "refund_batch.finished.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                     *         "status": "finished",
+                     *         "issued_count": 2,
+                     *         "failed_count": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "refund_batch.finished.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description Our id of the batch. */
+                            batch_id: string;
+                            /**
+                             * @description Where it is now.
+                             * @enum {unknown}
+                             */
+                            status: "draft" | "running" | "stopped" | "finished";
+                            /** @description Created: how many rows it has. */
+                            row_count?: number;
+                            /** @description Created: how many of them cannot be issued. */
+                            cannot_count?: number;
+                            /** @description Started or stopped: how many rows are still to be issued. */
+                            open_count?: number;
+                            /** @description Finished: how many rows have a refund. */
+                            issued_count?: number;
+                            /** @description Finished: how many were refused. */
+                            failed_count?: number;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "event_endpoint.disabled.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An endpoint was switched off, since nothing got through to it; told to the others. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "event_endpoint.disabled.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *         "status": "disabled",
+                     *         "disabled_reason": "failing"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "event_endpoint.disabled.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description The endpoint that events go to. */
+                            endpoint_id: string;
+                            /**
+                             * @description Whether it is told of anything.
+                             * @enum {unknown}
+                             */
+                            status: "enabled" | "disabled";
+                            /** @description `failing`: nothing got through for days. `gone`: it answered 410. */
+                            disabled_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "event_endpoint.test.v1": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody tries whether events arrive; sent to that endpoint only. */
+        post: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The event’s id: the same at every attempt. */
+                    "webhook-id": string;
+                    /** @description When this attempt was made: seconds since 1970. */
+                    "webhook-timestamp": string;
+                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                    "webhook-signature": string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "event_endpoint.test.v1",
+                     *       "timestamp": "2026-01-31T14:05:00.000Z",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "brand_id": "default",
+                     *       "data": {
+                     *         "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *         "status": "enabled",
+                     *         "disabled_reason": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @constant */
+                        type: "event_endpoint.test.v1";
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        timestamp: string;
+                        /** @description The same as `webhook-id`. */
+                        event_id: string;
+                        /** @description Of which brand. */
+                        brand_id: string;
+                        data: {
+                            /** @description The endpoint that events go to. */
+                            endpoint_id: string;
+                            /**
+                             * @description Whether it is told of anything.
+                             * @enum {unknown}
+                             */
+                            status: "enabled" | "disabled";
+                            /** @description `failing`: nothing got through for days. `gone`: it answered 410. */
+                            disabled_reason: string | null;
+                        };
+                    };
+                };
+            };
+            responses: {
+                /** @description It was taken. */
+                "2XX": {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: never;
     responses: never;
@@ -6237,6 +8626,11 @@ export interface operations {
                         note?: string;
                     }[];
                 };
+                /**
+                 * @example payment_id,amount_cents,reason
+                 *     payment_01kar2jz4eexs8wx0kgmh1xb5p,4990,canceled_order
+                 */
+                "text/csv": string;
             };
         };
         responses: {
@@ -9802,6 +12196,8 @@ export interface operations {
                 unknown?: boolean;
                 /** @description As what. */
                 format?: "csv" | "ndjson";
+                /** @description Where to go on, if an answer was cut off: the `refund_id` of the last line that came whole. What follows it comes, without a header line, as it is by then. */
+                after?: string;
             };
             header?: never;
             path?: never;
@@ -12192,6 +14588,3485 @@ export interface operations {
                     "application/json": {
                         error: string;
                         message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listEventTypes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Types */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "event_types": [
+                     *         {
+                     *           "event_type": "refund.requested.v1",
+                     *           "summary": "A refund was asked for; Stripe is not known to have it yet.",
+                     *           "schema": {
+                     *             "type": "object",
+                     *             "required": [
+                     *               "refund_id",
+                     *               "payment_id",
+                     *               "origin",
+                     *               "status",
+                     *               "amount_cents",
+                     *               "currency",
+                     *               "stripe_refund_id",
+                     *               "failure_reason"
+                     *             ],
+                     *             "properties": {
+                     *               "refund_id": {
+                     *                 "type": "string",
+                     *                 "description": "Our id of the refund."
+                     *               },
+                     *               "payment_id": {
+                     *                 "type": "string",
+                     *                 "description": "Of which payment."
+                     *               },
+                     *               "origin": {
+                     *                 "enum": [
+                     *                   "api",
+                     *                   "external"
+                     *                 ],
+                     *                 "description": "`api`: asked for here. `external`: made at Stripe by somebody else."
+                     *               },
+                     *               "status": {
+                     *                 "enum": [
+                     *                   "awaiting_approval",
+                     *                   "rejected",
+                     *                   "pending",
+                     *                   "requires_action",
+                     *                   "succeeded",
+                     *                   "failed",
+                     *                   "canceled"
+                     *                 ],
+                     *                 "description": "Where it is now."
+                     *               },
+                     *               "amount_cents": {
+                     *                 "type": "integer",
+                     *                 "description": "How much goes back. In the currency's smallest unit."
+                     *               },
+                     *               "currency": {
+                     *                 "type": "string",
+                     *                 "description": "ISO 4217, lower case."
+                     *               },
+                     *               "stripe_refund_id": {
+                     *                 "type": [
+                     *                   "string",
+                     *                   "null"
+                     *                 ],
+                     *                 "description": "Stripe’s id of it; null while Stripe is not known to have it."
+                     *               },
+                     *               "failure_reason": {
+                     *                 "type": [
+                     *                   "string",
+                     *                   "null"
+                     *                 ],
+                     *                 "description": "Why it has failed, a code."
+                     *               }
+                     *             }
+                     *           },
+                     *           "sample": {
+                     *             "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *             "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                     *             "origin": "api",
+                     *             "status": "pending",
+                     *             "amount_cents": 4990,
+                     *             "currency": "eur",
+                     *             "stripe_refund_id": null,
+                     *             "failure_reason": null
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        event_types: {
+                            /** @enum {unknown} */
+                            event_type: "refund.requested.v1" | "refund.awaiting_approval.v1" | "refund.approved.v1" | "refund.rejected.v1" | "refund.submitted.v1" | "refund.requires_action.v1" | "refund.succeeded.v1" | "refund.failed.v1" | "refund.canceled.v1" | "refund.updated.v1" | "refund.resolved.v1" | "payment.updated.v1" | "dispute.opened.v1" | "dispute.updated.v1" | "dispute.closed.v1" | "difference.closed.v1" | "customer.erased.v1" | "refund_batch.created.v1" | "refund_batch.started.v1" | "refund_batch.stopped.v1" | "refund_batch.finished.v1" | "event_endpoint.disabled.v1" | "event_endpoint.test.v1";
+                            /** @description What it means. */
+                            summary: string;
+                            /** @description What its `data` is, a JSON Schema. */
+                            schema: {
+                                [key: string]: unknown;
+                            };
+                            /** @description A `data` as it may be sent. */
+                            sample: {
+                                [key: string]: unknown;
+                            };
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listEventEndpoints: {
+        parameters: {
+            query?: {
+                /** @description How many at the most. */
+                limit?: number;
+                /** @description Where to go on, as the `Link` header of the page before says. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Endpoints */
+            200: {
+                headers: {
+                    /** @description RFC 8288: the address of the next page with `rel="next"`; absent on the last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoints": [
+                     *         {
+                     *           "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *           "url": "https://shop.example/events",
+                     *           "description": "The shop",
+                     *           "event_types": [
+                     *             "refund.*",
+                     *             "dispute.opened.v1"
+                     *           ],
+                     *           "status": "enabled",
+                     *           "disabled_reason": null,
+                     *           "failures": 0,
+                     *           "failing_since": null,
+                     *           "former_secret_expires_at": null,
+                     *           "created_at": "2026-01-31T14:05:00.000Z",
+                     *           "updated_at": "2026-01-31T14:05:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        endpoints: {
+                            endpoint_id: string;
+                            /** @description Where events are sent to. */
+                            url: string;
+                            /** @description What colleagues know it by. */
+                            description: string | null;
+                            /** @description What it is told of. */
+                            event_types: string[];
+                            /**
+                             * @description Whether it is sent anything.
+                             * @enum {unknown}
+                             */
+                            status: "enabled" | "disabled";
+                            /** @description `by_hand`: somebody has switched it off. `failing`: nothing got through for three days. `gone`: it answered 410. */
+                            disabled_reason: string | null;
+                            /** @description How many attempts have failed in a row; from 5 on it is only probed. */
+                            failures: number;
+                            /**
+                             * Format: date-time
+                             * @description Since when nothing got through; null while something does.
+                             */
+                            failing_since: string | null;
+                            /**
+                             * Format: date-time
+                             * @description Until when events are signed with the former secret, too; null where there is none.
+                             */
+                            former_secret_expires_at: string | null;
+                            /** Format: date-time */
+                            created_at: string;
+                            /** Format: date-time */
+                            updated_at: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    createEventEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Where events are sent to, by HTTPS. Private and loopback addresses are refused, whatever name leads to them. */
+                    url: string;
+                    /** @description What it is told of: types (`refund.failed.v1`), all of something (`refund.*`), everything (`*`). */
+                    event_types: ("*" | "refund.*" | "payment.*" | "dispute.*" | "difference.*" | "customer.*" | "refund_batch.*" | "event_endpoint.*" | "refund.requested.v1" | "refund.awaiting_approval.v1" | "refund.approved.v1" | "refund.rejected.v1" | "refund.submitted.v1" | "refund.requires_action.v1" | "refund.succeeded.v1" | "refund.failed.v1" | "refund.canceled.v1" | "refund.updated.v1" | "refund.resolved.v1" | "payment.updated.v1" | "dispute.opened.v1" | "dispute.updated.v1" | "dispute.closed.v1" | "difference.closed.v1" | "customer.erased.v1" | "refund_batch.created.v1" | "refund_batch.started.v1" | "refund_batch.stopped.v1" | "refund_batch.finished.v1" | "event_endpoint.disabled.v1" | "event_endpoint.test.v1")[];
+                    /** @description What colleagues should know it by. */
+                    description?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *       "url": "https://shop.example/events",
+                     *       "description": "The shop",
+                     *       "event_types": [
+                     *         "refund.*",
+                     *         "dispute.opened.v1"
+                     *       ],
+                     *       "status": "enabled",
+                     *       "disabled_reason": null,
+                     *       "failures": 0,
+                     *       "failing_since": null,
+                     *       "former_secret_expires_at": null,
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "updated_at": "2026-01-31T14:05:00.000Z"
+                     *     }
+                     */
+                    "application/json": {
+                        endpoint_id: string;
+                        /** @description Where events are sent to. */
+                        url: string;
+                        /** @description What colleagues know it by. */
+                        description: string | null;
+                        /** @description What it is told of. */
+                        event_types: string[];
+                        /**
+                         * @description Whether it is sent anything.
+                         * @enum {unknown}
+                         */
+                        status: "enabled" | "disabled";
+                        /** @description `by_hand`: somebody has switched it off. `failing`: nothing got through for three days. `gone`: it answered 410. */
+                        disabled_reason: string | null;
+                        /** @description How many attempts have failed in a row; from 5 on it is only probed. */
+                        failures: number;
+                        /**
+                         * Format: date-time
+                         * @description Since when nothing got through; null while something does.
+                         */
+                        failing_since: string | null;
+                        /**
+                         * Format: date-time
+                         * @description Until when events are signed with the former secret, too; null where there is none.
+                         */
+                        former_secret_expires_at: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** Format: date-time */
+                        updated_at: string;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getEventEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoint */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *       "url": "https://shop.example/events",
+                     *       "description": "The shop",
+                     *       "event_types": [
+                     *         "refund.*",
+                     *         "dispute.opened.v1"
+                     *       ],
+                     *       "status": "enabled",
+                     *       "disabled_reason": null,
+                     *       "failures": 0,
+                     *       "failing_since": null,
+                     *       "former_secret_expires_at": null,
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "updated_at": "2026-01-31T14:05:00.000Z"
+                     *     }
+                     */
+                    "application/json": {
+                        endpoint_id: string;
+                        /** @description Where events are sent to. */
+                        url: string;
+                        /** @description What colleagues know it by. */
+                        description: string | null;
+                        /** @description What it is told of. */
+                        event_types: string[];
+                        /**
+                         * @description Whether it is sent anything.
+                         * @enum {unknown}
+                         */
+                        status: "enabled" | "disabled";
+                        /** @description `by_hand`: somebody has switched it off. `failing`: nothing got through for three days. `gone`: it answered 410. */
+                        disabled_reason: string | null;
+                        /** @description How many attempts have failed in a row; from 5 on it is only probed. */
+                        failures: number;
+                        /**
+                         * Format: date-time
+                         * @description Since when nothing got through; null while something does.
+                         */
+                        failing_since: string | null;
+                        /**
+                         * Format: date-time
+                         * @description Until when events are signed with the former secret, too; null where there is none.
+                         */
+                        former_secret_expires_at: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** Format: date-time */
+                        updated_at: string;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    updateEventEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Where events are sent to, by HTTPS. Private and loopback addresses are refused, whatever name leads to them. */
+                    url?: string;
+                    /** @description What it is told of: types (`refund.failed.v1`), all of something (`refund.*`), everything (`*`). */
+                    event_types?: ("*" | "refund.*" | "payment.*" | "dispute.*" | "difference.*" | "customer.*" | "refund_batch.*" | "event_endpoint.*" | "refund.requested.v1" | "refund.awaiting_approval.v1" | "refund.approved.v1" | "refund.rejected.v1" | "refund.submitted.v1" | "refund.requires_action.v1" | "refund.succeeded.v1" | "refund.failed.v1" | "refund.canceled.v1" | "refund.updated.v1" | "refund.resolved.v1" | "payment.updated.v1" | "dispute.opened.v1" | "dispute.updated.v1" | "dispute.closed.v1" | "difference.closed.v1" | "customer.erased.v1" | "refund_batch.created.v1" | "refund_batch.started.v1" | "refund_batch.stopped.v1" | "refund_batch.finished.v1" | "event_endpoint.disabled.v1" | "event_endpoint.test.v1")[];
+                    /** @description What colleagues should know it by. */
+                    description?: string;
+                    /**
+                     * @description Switched off, it is sent nothing; what happens meanwhile it gets when it is switched on again.
+                     * @enum {unknown}
+                     */
+                    status?: "enabled" | "disabled";
+                };
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *       "url": "https://shop.example/events",
+                     *       "description": "The shop",
+                     *       "event_types": [
+                     *         "refund.*",
+                     *         "dispute.opened.v1"
+                     *       ],
+                     *       "status": "enabled",
+                     *       "disabled_reason": null,
+                     *       "failures": 0,
+                     *       "failing_since": null,
+                     *       "former_secret_expires_at": null,
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "updated_at": "2026-01-31T14:05:00.000Z"
+                     *     }
+                     */
+                    "application/json": {
+                        endpoint_id: string;
+                        /** @description Where events are sent to. */
+                        url: string;
+                        /** @description What colleagues know it by. */
+                        description: string | null;
+                        /** @description What it is told of. */
+                        event_types: string[];
+                        /**
+                         * @description Whether it is sent anything.
+                         * @enum {unknown}
+                         */
+                        status: "enabled" | "disabled";
+                        /** @description `by_hand`: somebody has switched it off. `failing`: nothing got through for three days. `gone`: it answered 410. */
+                        disabled_reason: string | null;
+                        /** @description How many attempts have failed in a row; from 5 on it is only probed. */
+                        failures: number;
+                        /**
+                         * Format: date-time
+                         * @description Since when nothing got through; null while something does.
+                         */
+                        failing_since: string | null;
+                        /**
+                         * Format: date-time
+                         * @description Until when events are signed with the former secret, too; null where there is none.
+                         */
+                        former_secret_expires_at: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** Format: date-time */
+                        updated_at: string;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    deleteEventEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *       "deleted": true
+                     *     }
+                     */
+                    "application/json": {
+                        endpoint_id: string;
+                        deleted: boolean;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getEventEndpointSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "whsec_bm90IGEgc2VjcmV0LCBhbiBleGFtcGxlIG9mIG9uZS4=",
+                     *       "former_secret": null,
+                     *       "former_secret_expires_at": null
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description What events are signed with (`whsec_…`, Standard Webhooks). */
+                        secret: string;
+                        /** @description What they are signed with, too, until it expires. */
+                        former_secret: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When that is.
+                         */
+                        former_secret_expires_at: string | null;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    rotateEventEndpointSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description For how long the former secret signs besides; 24 where it is left out, 0 where it has become known. */
+                    former_lives_hours?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Rotated */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *       "url": "https://shop.example/events",
+                     *       "description": "The shop",
+                     *       "event_types": [
+                     *         "refund.*",
+                     *         "dispute.opened.v1"
+                     *       ],
+                     *       "status": "enabled",
+                     *       "disabled_reason": null,
+                     *       "failures": 0,
+                     *       "failing_since": null,
+                     *       "former_secret_expires_at": "2026-02-01T14:05:00.000Z",
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "updated_at": "2026-01-31T14:05:00.000Z"
+                     *     }
+                     */
+                    "application/json": {
+                        endpoint_id: string;
+                        /** @description Where events are sent to. */
+                        url: string;
+                        /** @description What colleagues know it by. */
+                        description: string | null;
+                        /** @description What it is told of. */
+                        event_types: string[];
+                        /**
+                         * @description Whether it is sent anything.
+                         * @enum {unknown}
+                         */
+                        status: "enabled" | "disabled";
+                        /** @description `by_hand`: somebody has switched it off. `failing`: nothing got through for three days. `gone`: it answered 410. */
+                        disabled_reason: string | null;
+                        /** @description How many attempts have failed in a row; from 5 on it is only probed. */
+                        failures: number;
+                        /**
+                         * Format: date-time
+                         * @description Since when nothing got through; null while something does.
+                         */
+                        failing_since: string | null;
+                        /**
+                         * Format: date-time
+                         * @description Until when events are signed with the former secret, too; null where there is none.
+                         */
+                        former_secret_expires_at: string | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** Format: date-time */
+                        updated_at: string;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    testEventEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is sent */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description The event that is sent; the endpoint gets it as `webhook-id`. */
+                        event_id: string;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    resendFailedEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: date-time
+                     * @description Events that happened then or later.
+                     */
+                    since: string;
+                };
+            };
+        };
+        responses: {
+            /** @description They are sent */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": 12
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description How many events are sent again. */
+                        events: number;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    listEventDeliveries: {
+        parameters: {
+            query?: {
+                /** @description To which endpoint. */
+                endpoint_id?: string;
+                /** @description What became of it. */
+                status?: "pending" | "delivered" | "failed" | "canceled";
+                /** @description What has happened. */
+                event_type?: "refund.requested.v1" | "refund.awaiting_approval.v1" | "refund.approved.v1" | "refund.rejected.v1" | "refund.submitted.v1" | "refund.requires_action.v1" | "refund.succeeded.v1" | "refund.failed.v1" | "refund.canceled.v1" | "refund.updated.v1" | "refund.resolved.v1" | "payment.updated.v1" | "dispute.opened.v1" | "dispute.updated.v1" | "dispute.closed.v1" | "difference.closed.v1" | "customer.erased.v1" | "refund_batch.created.v1" | "refund_batch.started.v1" | "refund_batch.stopped.v1" | "refund_batch.finished.v1" | "event_endpoint.disabled.v1" | "event_endpoint.test.v1";
+                /** @description Which event. */
+                event_id?: string;
+                /** @description To what: a refund, a payment, …. */
+                entity_id?: string;
+                /** @description How many at the most. */
+                limit?: number;
+                /** @description Where to go on, as the `Link` header of the page before says. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deliveries */
+            200: {
+                headers: {
+                    /** @description RFC 8288: the address of the next page with `rel="next"`; absent on the last. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *           "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *           "event_type": "refund.failed.v1",
+                     *           "entity_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *           "status": "pending",
+                     *           "attempts": 2,
+                     *           "next_attempt_at": "2026-01-31T14:10:11.402Z",
+                     *           "last_attempt_at": "2026-01-31T14:05:08.120Z",
+                     *           "last_status_code": 500,
+                     *           "error": {
+                     *             "code": "http_error",
+                     *             "message": "The receiver did not answer with a 2xx."
+                     *           },
+                     *           "delivered_at": null,
+                     *           "created_at": "2026-01-31T14:05:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        deliveries: {
+                            /** @description To which endpoint. */
+                            endpoint_id: string;
+                            /** @description Which event; the endpoint gets it as `webhook-id`. */
+                            event_id: string;
+                            /** @description What has happened, e.g. `refund.failed.v1`. */
+                            event_type: string;
+                            /** @description To what: a refund, a payment, …. */
+                            entity_id: string;
+                            /**
+                             * @description `pending`: to be sent, or sent again. `delivered`: the endpoint has taken it. `failed`: given up after three days. `canceled`: the endpoint was deleted.
+                             * @enum {unknown}
+                             */
+                            status: "pending" | "delivered" | "failed" | "canceled";
+                            /** @description How often it was tried. */
+                            attempts: number;
+                            /**
+                             * Format: date-time
+                             * @description When it is tried next.
+                             */
+                            next_attempt_at: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When it was tried last.
+                             */
+                            last_attempt_at: string | null;
+                            /** @description What the endpoint answered last; null where it did not. */
+                            last_status_code: number | null;
+                            /** @description What the last attempt met with; null where it got through. */
+                            error: {
+                                code: string;
+                                message: string;
+                            } | null;
+                            /**
+                             * Format: date-time
+                             * @description When the endpoint took it.
+                             */
+                            delivered_at: string | null;
+                            /**
+                             * Format: date-time
+                             * @description When it happened.
+                             */
+                            created_at: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    getEventDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+                /** @description The event. */
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                     *       "event_type": "refund.failed.v1",
+                     *       "entity_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                     *       "status": "pending",
+                     *       "attempts": 2,
+                     *       "next_attempt_at": "2026-01-31T14:10:11.402Z",
+                     *       "last_attempt_at": "2026-01-31T14:05:08.120Z",
+                     *       "last_status_code": 500,
+                     *       "error": {
+                     *         "code": "http_error",
+                     *         "message": "The receiver did not answer with a 2xx."
+                     *       },
+                     *       "delivered_at": null,
+                     *       "created_at": "2026-01-31T14:05:00.000Z",
+                     *       "body": "{\"type\":\"refund.failed.v1\",\"timestamp\":\"2026-01-31T14:05:00.000Z\",\"event_id\":\"event_01kar2v3k8g6wt0q2x5b9n7fhd\",\"brand_id\":\"default\",\"data\":{\"refund_id\":\"refund_01kar2m0v5fhtb3mx9q2z8d4wn\",\"payment_id\":\"payment_01kar2jz4eexs8wx0kgmh1xb5p\",\"origin\":\"api\",\"status\":\"failed\",\"amount_cents\":4990,\"currency\":\"eur\",\"stripe_refund_id\":\"re_3SvR2eLkdIwHu7ix0hJvX9Qa\",\"failure_reason\":\"lost_or_stolen_card\"}}",
+                     *       "attempt_log": [
+                     *         {
+                     *           "attempt": 2,
+                     *           "attempted_at": "2026-01-31T14:05:08.120Z",
+                     *           "duration_ms": 41,
+                     *           "status_code": 500,
+                     *           "error": {
+                     *             "code": "http_error",
+                     *             "message": "The receiver did not answer with a 2xx."
+                     *           }
+                     *         },
+                     *         {
+                     *           "attempt": 1,
+                     *           "attempted_at": "2026-01-31T14:05:00.310Z",
+                     *           "duration_ms": 38,
+                     *           "status_code": 500,
+                     *           "error": {
+                     *             "code": "http_error",
+                     *             "message": "The receiver did not answer with a 2xx."
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description To which endpoint. */
+                        endpoint_id: string;
+                        /** @description Which event; the endpoint gets it as `webhook-id`. */
+                        event_id: string;
+                        /** @description What has happened, e.g. `refund.failed.v1`. */
+                        event_type: string;
+                        /** @description To what: a refund, a payment, …. */
+                        entity_id: string;
+                        /**
+                         * @description `pending`: to be sent, or sent again. `delivered`: the endpoint has taken it. `failed`: given up after three days. `canceled`: the endpoint was deleted.
+                         * @enum {unknown}
+                         */
+                        status: "pending" | "delivered" | "failed" | "canceled";
+                        /** @description How often it was tried. */
+                        attempts: number;
+                        /**
+                         * Format: date-time
+                         * @description When it is tried next.
+                         */
+                        next_attempt_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When it was tried last.
+                         */
+                        last_attempt_at: string | null;
+                        /** @description What the endpoint answered last; null where it did not. */
+                        last_status_code: number | null;
+                        /** @description What the last attempt met with; null where it got through. */
+                        error: {
+                            code: string;
+                            message: string;
+                        } | null;
+                        /**
+                         * Format: date-time
+                         * @description When the endpoint took it.
+                         */
+                        delivered_at: string | null;
+                        /**
+                         * Format: date-time
+                         * @description When it happened.
+                         */
+                        created_at: string;
+                        /** @description What is sent, to the byte. */
+                        body: string;
+                        /** @description The last 100 attempts, the latest first. */
+                        attempt_log: {
+                            /** @description Which, from 1. */
+                            attempt: number;
+                            /** Format: date-time */
+                            attempted_at: string;
+                            /** @description How long the endpoint took. */
+                            duration_ms: number;
+                            /** @description What it answered. */
+                            status_code: number | null;
+                            /** @description What the attempt met with. */
+                            error: {
+                                code: string;
+                                message: string;
+                            } | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "rate_limited",
+                     *       "message": "Too many requests: wait as long as Retry-After says."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "internal_error",
+                     *       "message": "Something went wrong here. The X-Request-Id header tells us which request it was."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "service_unavailable",
+                     *       "message": "Not available at the moment: try again in a few seconds."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    resendEvent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller’s name for this one request (draft-ietf-httpapi-idempotency-key-header), best a UUID: sent again with the same body it is answered with the same bytes, and nothing is done twice. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The endpoint. */
+                endpoint_id: string;
+                /** @description The event. */
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is sent */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description The event that is sent; the endpoint gets it as `webhook-id`. */
+                        event_id: string;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "limit has to be a whole number from 1 to 100, in digits.",
+                     *       "field": "limit"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_token",
+                     *       "message": "The access token is unknown, expired, revoked or meant for another service."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    /** @description RFC 6750. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "insufficient_scope",
+                     *       "message": "The access token lacks the scope for this: admin:refunds.read."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "not_found",
+                     *       "message": "There is nothing here by that name, or it is not yours to see."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                    };
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "conflict",
+                     *       "message": "60.00 USD is more than what is left to refund: 40.00 USD.",
+                     *       "field": "amount_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "precondition_failed",
+                     *       "message": "What is left to refund has changed: it is 40.00 USD.",
+                     *       "field": "expected_refundable_cents",
+                     *       "refundable_cents": 4000
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
+                        /** @description The refund that it is about. */
+                        refund_id?: string;
+                        /** @description What can still be refunded, in the currency's smallest unit. */
+                        refundable_cents?: number;
+                    };
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "payload_too_large",
+                     *       "message": "The body is larger than 1 MiB."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_media_type",
+                     *       "message": "The body has to be application/json."
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "validation_error",
+                     *       "message": "charge_id is missing.",
+                     *       "field": "charge_id"
+                     *     }
+                     */
+                    "application/json": {
+                        error: string;
+                        message: string;
+                        /** @description Which parameter, header or field of the body is wrong. */
+                        field?: string;
                     };
                 };
             };

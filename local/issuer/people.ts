@@ -46,7 +46,13 @@ export const PEOPLE: readonly Person[] = [
     id: 'operator',
     name: 'Farah Haddad',
     role: 'Operator: watches over the service, has events replayed, settles differences with Stripe',
-    scopes: ['admin:operations.read', 'admin:operations', 'admin:webhooks'],
+    scopes: [
+      'admin:operations.read',
+      'admin:operations',
+      'admin:webhooks',
+      'admin:events.read',
+      'admin:events',
+    ],
   },
   {
     id: 'nobody',

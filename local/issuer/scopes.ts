@@ -14,6 +14,8 @@ export const API_SCOPES = [
   'admin:webhooks',
   'admin:operations',
   'admin:operations.read',
+  'admin:events',
+  'admin:events.read',
   'admin:audit.read',
   'admin:reports.read',
   'read:payments',

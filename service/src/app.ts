@@ -15,6 +15,9 @@ import { customerName } from './customers/customers.ts';
 import { customerRoutes } from './customers/routes.ts';
 import type { Connections } from './database/pool.ts';
 import { disputeRoutes } from './disputes/routes.ts';
+import { describeWebhooks } from './events/asyncapi.ts';
+import type { EndpointDeps } from './events/endpoints.ts';
+import { eventEndpointRoutes } from './events/routes.ts';
 import { serveMetrics } from './health/metrics.ts';
 import type { Probe } from './health/probes.ts';
 import { serveHealth } from './health/routes.ts';
@@ -66,6 +69,8 @@ export interface AppDeps extends BrowserOptions {
   /** Above how much somebody else has to approve a refund, where the database says nothing. */
   approvalLimits: ApprovalLimits;
   recentSignIn_s: number;
+  /** Where events may go, and what keeps the secrets that they are signed with. */
+  events: EndpointDeps;
   /** For people who sign in with a browser, where they can. */
   signIn?: SignInDeps | undefined;
   /** How many reads may wait to be recorded, and for how long. */
@@ -121,7 +126,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     nameCustomer: (brandId, customerId) => customerName(deps.pool, brandId, customerId),
   });
   auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
-  await describeOperations(app);
+  await describeOperations(app, describeWebhooks());
 
   serveMetrics(app, deps.metrics);
   serveHealth(app, deps);
@@ -156,6 +161,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await rooms.register(eventRoutes(room));
       await rooms.register(reconcileRoutes(room));
       await rooms.register(operationsRoutes(deps));
+      await rooms.register(eventEndpointRoutes({ ...room, ...deps.events }));
     });
   }
   refuseOtherMethods(app, methods);

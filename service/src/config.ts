@@ -41,6 +41,9 @@ export interface Config {
   /** Minutes after midnight UTC; undefined for never. */
   reconcile_at_min: number | undefined;
   event_retention_days: number;
+  /** Undefined: events go nowhere. */
+  event_secrets: string[] | undefined;
+  event_private_addresses: boolean;
   limits: Limits;
   /** At which addresses; undefined: nobody's word is taken. */
   trust_proxy: string[] | undefined;
@@ -435,8 +438,22 @@ const SETTINGS = {
     type: 'number',
     fallback: '90',
     meaning:
-      'How long events of Stripe’s that are done with are kept, 35 days or more: Stripe sends and lists them for up to 30, and what is kept is known as a duplicate.',
+      'How long events of Stripe’s that are done with, and deliveries of our own, are kept, 35 days or more: Stripe sends and lists its events for up to 30, and what is kept is known as a duplicate.',
     read: whole(35, 36_500),
+  },
+  EVENT_SECRET: {
+    type: 'secret, …',
+    fallback: '',
+    meaning:
+      'Seals the secrets that events to other services are signed with; several, separated by commas, while one is rotated: the first seals. Unset: no endpoints for events can be made.',
+    read: keys,
+  },
+  EVENT_PRIVATE_ADDRESSES: {
+    type: 'refuse \\| allow',
+    fallback: 'refuse',
+    meaning:
+      'Whether events may be sent to private and loopback addresses, and without TLS. Only where nobody who may create endpoints could do harm by it.',
+    read: choice(['refuse', 'allow']),
   },
   RATE_LIMIT_READS_PER_MINUTE: {
     type: 'number',
@@ -663,6 +680,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     approval_limits: optional('APPROVAL_LIMITS') ?? {},
     reconcile_at_min: value('RECONCILE_AT'),
     event_retention_days: value('EVENT_RETENTION_DAYS'),
+    event_secrets: optional('EVENT_SECRET'),
+    event_private_addresses: value('EVENT_PRIVATE_ADDRESSES') === 'allow',
     limits: {
       client: { reads_per_minute, writes_per_minute },
       address: {

@@ -10,7 +10,8 @@ type Prefix =
   | 'reconcile'
   | 'difference'
   | 'erased'
-  | 'batch';
+  | 'batch'
+  | 'endpoint';
 
 /** A new identifier: a TypeID, that is its kind and a UUIDv7 (RFC 9562) in base 32, so that it sorts by time of making. */
 export function newId(prefix: Prefix): string {

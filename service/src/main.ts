@@ -7,7 +7,6 @@ import { SCOPES } from './access/scopes.ts';
 import { cookiesFor } from './access/sessions/cookies.ts';
 import { createRelyingParty } from './access/sessions/relying-party.ts';
 import type { SignInDeps } from './access/sessions/routes.ts';
-import { createSeal } from './access/sessions/seal.ts';
 import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
 import { measureUnsealed, startSealer } from './audit/sealer.ts';
@@ -17,6 +16,8 @@ import { isMigrated, MigrationHeldUp, migrate } from './database/migrate.ts';
 import { createPool, type Pool } from './database/pool.ts';
 import { checkRole, ServingRefused } from './database/roles.ts';
 import { isDatabaseUnavailable } from './database/unavailable.ts';
+import { startDeliveries } from './events/deliver.ts';
+import { createSender } from './events/send.ts';
 import { createMetrics } from './health/metrics.ts';
 import { type Probe, startProbe } from './health/probes.ts';
 import { CONNECTION_LIMITS } from './http/connections.ts';
@@ -26,6 +27,7 @@ import { shareThroughRedis } from './rates/redis.ts';
 import { measureUnknown } from './refunds/metrics.ts';
 import { startRecovery } from './refunds/recover.ts';
 import { takeTurns } from './refunds/turns.ts';
+import { createSeal } from './seal.ts';
 import { createStripe, isLiveKey, knock } from './stripe/client.ts';
 import { createProvider } from './stripe/provider.ts';
 import { measureReconciliation } from './stripe/reconcile/metrics.ts';
@@ -104,6 +106,10 @@ async function main(): Promise<void> {
   measureReconciliation(metrics, pool);
   measureUnsealed(metrics, pool);
   const turns = takeTurns();
+  const events = {
+    seal: config.event_secrets && createSeal(config.event_secrets, 'event endpoint'),
+    allow_private: config.event_private_addresses,
+  };
 
   if (config.role !== 'api') {
     const recovery = startRecovery({ pool, provider, turns, log });
@@ -129,6 +135,15 @@ async function main(): Promise<void> {
       registry: metrics,
     });
     running.defer(() => worker.stop());
+    const deliveries = startDeliveries({
+      pool,
+      log,
+      sender: createSender(events),
+      seal: events.seal,
+      registry: metrics,
+      retention_days: config.event_retention_days,
+    });
+    running.defer(() => deliveries.stop());
     const sealer = startSealer({ pool, log, registry: metrics });
     running.defer(() => sealer.stop());
     if (config.reconcile_at_min !== undefined) {
@@ -174,6 +189,7 @@ async function main(): Promise<void> {
     turns,
     approvalLimits: config.approval_limits,
     recentSignIn_s: config.recent_sign_in_s,
+    events,
     signIn: connectSignIn(config, pool),
     tls: config.public_url?.startsWith('https:') === true,
     corsOrigins: config.cors_origins,

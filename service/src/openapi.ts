@@ -6,6 +6,7 @@ import { DEFAULT_ROLES } from './access/roles.ts';
 import { buildApp } from './app.ts';
 import { describeSettings } from './config.ts';
 import { createPool } from './database/pool.ts';
+import { asyncApiDocument } from './events/asyncapi.ts';
 import { createMetrics } from './health/metrics.ts';
 import { CONNECTION_LIMITS } from './http/connections.ts';
 import { takeTurns } from './refunds/turns.ts';
@@ -36,6 +37,7 @@ export async function openApiDocument(): Promise<string> {
     turns: takeTurns(),
     approvalLimits: {},
     recentSignIn_s: 0,
+    events: { seal: undefined, allow_private: false },
     tls: false,
     corsOrigins: [],
     limits: {
@@ -58,6 +60,8 @@ export async function openApiDocument(): Promise<string> {
 if (import.meta.main) {
   const document = await openApiDocument();
   writeFileSync(new URL('../../openapi.json', import.meta.url), document);
+  const events = `${JSON.stringify(asyncApiDocument(), null, 2)}\n`;
+  writeFileSync(new URL('../../asyncapi.json', import.meta.url), events);
   writeFileSync(new URL('../../docs/access.md', import.meta.url), describeAccess(document));
   writeFileSync(new URL('../../docs/settings.md', import.meta.url), describeSettings());
 }

@@ -15,6 +15,7 @@ import { createLog } from '../../service/src/log.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { recoverDue } from '../../service/src/refunds/recover.ts';
 import { type Turns, takeTurns } from '../../service/src/refunds/turns.ts';
+import { createSeal } from '../../service/src/seal.ts';
 import { patientWithRateLimits } from '../../service/src/stripe/client.ts';
 import { processEvent } from '../../service/src/stripe/inbox.ts';
 import { releaseAbandonedJobs } from '../../service/src/stripe/job-queries.ts';
@@ -109,6 +110,7 @@ export async function buildRoutes({ webhookSecret, complain }: Surroundings): Pr
     turns,
     approvalLimits: APPROVAL_LIMITS,
     recentSignIn_s: 0,
+    events: { seal: createSeal(['a secret for endpoints'], 'event endpoint'), allow_private: true },
     tls: false,
     corsOrigins: [],
     limits: UNLIMITED,

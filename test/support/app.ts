@@ -16,6 +16,7 @@ import { createLog } from '../../service/src/log.ts';
 import { shareThroughDatabase } from '../../service/src/rates/queries.ts';
 import type { RefundProvider } from '../../service/src/refunds/provider.ts';
 import { takeTurns } from '../../service/src/refunds/turns.ts';
+import { createSeal } from '../../service/src/seal.ts';
 import { createStripe } from '../../service/src/stripe/client.ts';
 import { createProvider, type ProviderDeps } from '../../service/src/stripe/provider.ts';
 import { createTestDatabase } from './database.ts';
@@ -114,6 +115,7 @@ export async function startTestApp({
     turns: takeTurns(),
     approvalLimits: {},
     recentSignIn_s: 0,
+    events: { seal: createSeal(['a secret for endpoints'], 'event endpoint'), allow_private: true },
     tls: false,
     corsOrigins: [],
     limits: UNLIMITED,

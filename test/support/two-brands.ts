@@ -26,6 +26,11 @@ export interface BrandWorld {
   difference_id: string;
   /** A batch of refunds of which nothing is sent. */
   draft_id: string;
+  /** Where events of this brand go, though no worker is there; and one that is to go there. */
+  endpoint_id: string;
+  event_id: string;
+  /** Another endpoint. */
+  endpoint(): Promise<string>;
   /** One that is run, though no worker is there. */
   running_id: string;
   pay(): Promise<PaidCharge>;
@@ -119,11 +124,29 @@ async function fillBrand(world: IssuingWorld, brand_id: string): Promise<BrandWo
       if (status === 'running') await service.post(`/v1/admin/refund-batches/${batch_id}/run`);
       return batch_id;
     },
+    async endpoint() {
+      const { status, body, text } = await service.post<{ endpoint_id: string }>(
+        '/v1/admin/event-endpoints',
+        {
+          url: 'https://shop.example/events',
+          event_types: ['*'],
+        },
+      );
+      assert.equal(status, 201, text);
+      return body.endpoint_id;
+    },
     draft_id: '',
     running_id: '',
+    endpoint_id: '',
+    event_id: '',
   };
   brand.draft_id = await brand.batch('draft');
   brand.running_id = await brand.batch('running');
+  brand.endpoint_id = await brand.endpoint();
+  const { body: sent } = await service.post<{ event_id: string }>(
+    `/v1/admin/event-endpoints/${brand.endpoint_id}/test`,
+  );
+  brand.event_id = sent.event_id;
   brand.awaiting_id = await brand.awaiting();
   return brand;
 }
@@ -188,6 +211,8 @@ export async function namesOf(db: Queryable, brandId: string): Promise<string[]>
        UNION ALL SELECT unnest(ARRAY[dispute_id, stripe_dispute_id]) FROM disputes WHERE brand_id = $1
        UNION ALL SELECT difference_id FROM reconcile_differences WHERE brand_id = $1
        UNION ALL SELECT batch_id FROM refund_batches WHERE brand_id = $1
+       UNION ALL SELECT endpoint_id FROM event_endpoints WHERE brand_id = $1
+       UNION ALL SELECT event_id FROM outbox WHERE brand_id = $1
      ) AS names WHERE name IS NOT NULL`,
     [brandId],
   );

@@ -1,4 +1,5 @@
-import { createClient } from '@payments/client';
+import type { paths } from '@payments/client';
+import createClient from 'openapi-fetch';
 import { t } from '../texts/texts.ts';
 import { failureOf, RequestFailed } from './error.ts';
 
@@ -6,7 +7,7 @@ import { failureOf, RequestFailed } from './error.ts';
 const WITHIN_ms = 30_000;
 
 /** The service, asked as whoever is signed in: the browser sends the session's cookie along. */
-export const api = createClient({
+export const api = createClient<paths>({
   baseUrl: window.location.origin,
   fetch: async (request) => {
     try {
@@ -38,11 +39,4 @@ export async function answerOf<Body>(
   const { data, error, response } = await asking;
   if (!response.ok || data === undefined) throw failureOf(response, error);
   return { body: data, status: response.status, headers: response.headers };
-}
-
-/** The cursor of the next page (RFC 8288, `rel="next"`); undefined: this was the last. */
-export function nextCursor(headers: Headers): string | undefined {
-  const [, address] = /<([^>]+)>\s*;\s*rel="next"/.exec(headers.get('link') ?? '') ?? [];
-  if (address === undefined) return undefined;
-  return new URL(address, window.location.origin).searchParams.get('cursor') ?? undefined;
 }

@@ -1,9 +1,9 @@
 import { Anchor, Button, Code, Loader, Paper, Select, Stack, Table, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import type { Answer } from '@payments/client';
+import { type Answer, nextCursor } from '@payments/client';
 import { infiniteQueryOptions, useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { answerOf, api, nextCursor } from '../api/api.ts';
+import { answerOf, api } from '../api/api.ts';
 import { Empty } from '../shell/Empty.tsx';
 import { ErrorNotice } from '../shell/ErrorNotice.tsx';
 import { FilterBar } from '../shell/FilterBar.tsx';

@@ -5,7 +5,7 @@ import { t } from '../texts/texts.ts';
 
 export type BatchRow = RequestBody<'createRefundBatch'>['rows'][number];
 
-export const ROWS_MAX = 1_000;
+export const ROWS_MAX = 5_000;
 const COLUMNS = ['payment_id', 'charge_id', 'amount', 'currency', 'reason', 'note'] as const;
 type Column = (typeof COLUMNS)[number];
 

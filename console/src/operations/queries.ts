@@ -1,6 +1,6 @@
-import type { Answer, Query } from '@payments/client';
+import { type Answer, nextCursor, type Query } from '@payments/client';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { answerOf, api, bodyOf, nextCursor } from '../api/api.ts';
+import { answerOf, api, bodyOf } from '../api/api.ts';
 import { failureOf } from '../api/error.ts';
 
 export type StripeEvent = Answer<'listStripeEvents'>['events'][number];

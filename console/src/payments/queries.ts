@@ -1,6 +1,6 @@
-import type { Answer } from '@payments/client';
+import { type Answer, nextCursor } from '@payments/client';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { answerOf, api, bodyOf, nextCursor } from '../api/api.ts';
+import { answerOf, api, bodyOf } from '../api/api.ts';
 import type { PaymentFilters } from './filters.ts';
 
 export type ListedPayment = Answer<'listPayments'>['payments'][number];

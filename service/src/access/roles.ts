@@ -12,7 +12,13 @@ export const DEFAULT_ROLES = {
   approver: [...SEES, 'admin:refunds.issue', 'admin:refunds.approve'],
   finance: [...SEES, 'admin:refunds.approve'],
   auditor: [...SEES, 'admin:audit.read'],
-  operator: ['admin:operations.read', 'admin:operations', 'admin:webhooks'],
+  operator: [
+    'admin:operations.read',
+    'admin:operations',
+    'admin:webhooks',
+    'admin:events.read',
+    'admin:events',
+  ],
 } as const satisfies Record<string, readonly Scope[]>;
 
 /**

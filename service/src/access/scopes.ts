@@ -9,6 +9,8 @@ export const SCOPES = {
   'admin:operations.read':
     'See what Stripe has told, how the books are held against it, and how the service is doing.',
   'admin:operations': 'The same, have the books held against Stripe, and say how a difference was settled.',
+  'admin:events.read': 'See which services are told of events, and what became of telling them.',
+  'admin:events': 'The same, say where events go, and have them sent again.',
   'admin:audit.read': 'See and export who did what.',
   'read:payments': 'For customers: see a payment of their own by its id. It opens nothing to a service.',
   'write:refunds': 'Refund a payment by its id; a customer: their own.',

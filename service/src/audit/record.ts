@@ -42,6 +42,9 @@ export const READ_EVENTS = [
   'search.made',
   'refund_batch.read',
   'refund_batch.listed',
+  'event_delivery.read',
+  'event_delivery.listed',
+  'event_secret.read',
 ] as const;
 
 /** A row of a caller's looking at something. */
@@ -58,7 +61,9 @@ export interface Read extends Actor, Origin {
     | 'audit'
     | 'customer'
     | 'search'
-    | 'refund_batch';
+    | 'refund_batch'
+    | 'event_delivery'
+    | 'event_endpoint';
   /** `*` where it is not one. */
   entity_id: string;
   /** Ids, numbers and codes; never free text that a person wrote. */
@@ -79,7 +84,8 @@ export interface AuditEntry extends Actor {
     | 'difference'
     | 'reconcile_run'
     | 'customer'
-    | 'refund_batch';
+    | 'refund_batch'
+    | 'event_endpoint';
   entity_id: string;
   /** Absent where no caller did it. */
   origin?: Origin;

@@ -24,6 +24,7 @@ interface Body {
     status: RowStatus;
     needs_approval: boolean;
     refusal: { code: string; message: string } | null;
+    note: string | null;
   }[];
   error: string;
   message: string;
@@ -170,7 +171,7 @@ test('what is no batch is refused with the row and the field', async () => {
   for (const [body, field, message] of [
     [{}, 'rows', /^rows is missing\.$/],
     [{ rows: [] }, 'rows', /^rows must not be empty\.$/],
-    [{ rows: Array.from({ length: 1_001 }, () => row) }, 'rows', /more than 1000 entries/],
+    [{ rows: Array.from({ length: 5_001 }, () => row) }, 'rows', /more than 5000 entries/],
     [{ rows: [row, { payment_id: 'payment_1' }] }, 'rows.1.reason', /^rows\.1\.reason is missing\.$/],
     [{ rows: [{ ...row, amount_cents: 0 }] }, 'rows.0.amount_cents', /whole number from 1 to/],
     [{ rows: [{ ...row, amount: 5 }] }, 'rows.0.amount', /Known are: payment_id, charge_id/],
@@ -178,6 +179,40 @@ test('what is no batch is refused with the row and the field', async () => {
     const { status, body: answer } = await agent.post<Body>(BATCHES, body);
     assert.deepEqual([status, answer.error, answer.field], [422, 'validation_error', field]);
     assert.match(answer.message, message);
+  }
+});
+
+test('a batch may be sent as CSV, and is judged as JSON is', async () => {
+  const { payment_id } = await world.pay();
+  const csv = async (text: string) => {
+    const { access_token } = await world.issuer.mintToken({ as: 'agent' });
+    const response = await fetch(`${world.url}${BATCHES}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${access_token}`, 'content-type': 'text/csv; charset=utf-8' },
+      body: text,
+    });
+    return { status: response.status, body: (await response.json()) as Body };
+  };
+  const { status, body } = await csv(
+    `payment_id,amount_cents,reason,note\r\n${payment_id},100,duplicate,"so, twice"\r\n\r\n${payment_id},,duplicate,\r\n`,
+  );
+  assert.equal(status, 201);
+  assert.deepEqual(
+    (await rowsOf(body.batch_id)).map(({ amount_cents, note }) => [amount_cents, note]),
+    [
+      [100, 'so, twice'],
+      [9_900, null],
+    ],
+  );
+  for (const [text, field] of [
+    ['', 'rows'],
+    ['payment_id,reason\r\n', 'rows'],
+    ['payment_id,amount_cents,reason\r\np,1.50,duplicate\r\n', 'rows.0.amount_cents'],
+    ['payment_id,amount\r\np,1\r\n', 'rows.0.reason'],
+    ['payment_id,reason,amount\r\np,duplicate,1\r\n', 'rows.0.amount'],
+  ] as const) {
+    const refused = await csv(text);
+    assert.deepEqual([refused.status, refused.body.field], [422, field], text);
   }
 });
 

@@ -21,6 +21,7 @@ import type { Caller } from '../refunds/issue.ts';
 import { type ApprovalLimits, readLimits, roleOf } from '../refunds/limits.ts';
 import { type Batch, ROW_STATUSES } from './batch.ts';
 import { createBatch } from './create.ts';
+import { takeCsv } from './csv.ts';
 import { describeBatches, describeRows } from './describe.ts';
 import * as queries from './queries.ts';
 import { runBatch, stopBatch } from './run.ts';
@@ -29,6 +30,7 @@ import {
   BatchBody,
   BatchList,
   BatchRowList,
+  batchCsvExample,
   batchExample,
   batchRowListExample,
   startedExample,
@@ -46,14 +48,17 @@ const params = Type.Object({ batch_id: Identifier('Our id of the batch.') });
 /** Refunds in bulk: checked, run, stopped and looked at. */
 export function batchRoutes({ pool, cursors, approvalLimits, recentSignIn_s }: BatchRoutesDeps): RoomRoutes {
   return async (app) => {
+    takeCsv(app);
+
     app.post(
       '/v1/admin/refund-batches',
       {
+        config: { csvExample: batchCsvExample },
         schema: {
           operationId: 'createRefundBatch',
           summary: 'Check refunds in bulk',
           description:
-            'Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB.',
+            'Stores a batch of refunds as a draft, each row checked: what it will do, or why it cannot. Nothing is sent before `POST /v1/admin/refund-batches/{batch_id}/run`. Amounts are fixed here: a row that names none is of all that is left now. Rows of the same payment add up. A charge that the books do not know is not asked for at Stripe. The body is at most 1 MiB, as JSON or as CSV (`text/csv`, a header line and the fields of a row as columns).',
           tags: ['refunds'],
           security: anyScope('admin:refunds.issue'),
           headers: idempotencyHeaders,

@@ -4,7 +4,7 @@ import { Amount, Note } from '../refunds/schemas.ts';
 import { BATCH_STATUSES, ROW_STATUSES } from './batch.ts';
 
 /** The most rows that one batch has. */
-export const ROWS_MAX = 1_000;
+const ROWS_MAX = 5_000;
 
 /** The body of `POST /v1/admin/refund-batches`. */
 export const BatchAsked = Type.Object(
@@ -137,6 +137,9 @@ export const BatchRowList = Type.Object({
     }),
   ),
 });
+
+export const batchCsvExample =
+  'payment_id,amount_cents,reason\r\npayment_01kar2jz4eexs8wx0kgmh1xb5p,4990,canceled_order\r\n';
 
 export const batchExample = {
   batch_id: 'batch_01kar2q8v1f3tsd4y9z6x2m7ab',

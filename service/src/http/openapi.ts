@@ -11,8 +11,19 @@ it \`Retry-After\` says how long to wait. Every error is \`{"error": "<code>", "
 A scope covers what lies under it: \`admin:refunds\` covers \`admin:refunds.read\`. A token that is bound to a brand sees that brand only; staff and
 services whose token is not may name a brand in \`X-Brand-Id\`.`;
 
-/** Collects the declared operations into one OpenAPI 3.1 document. */
-export async function describeOperations(app: FastifyInstance): Promise<void> {
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its body may be CSV in place of JSON: such a one. */
+    csvExample?: string;
+  }
+}
+
+/**
+ * Collects the declared operations into one OpenAPI 3.1 document.
+ *
+ * @param webhooks what the service sends to others, as the document has it
+ */
+export async function describeOperations(app: FastifyInstance, webhooks: object): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -28,6 +39,7 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
         { name: 'disputes', description: 'What was contested.' },
         { name: 'audit', description: 'Who did what.' },
         { name: 'webhooks', description: 'What Stripe tells us.' },
+        { name: 'events', description: 'What other services are told.' },
         { name: 'operations', description: 'For those who run the service.' },
       ],
       servers: [{ url: '/', description: 'This service.' }],
@@ -47,6 +59,7 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
         ...schema,
         ...describeScopes(schema),
         // Not in the schema itself: the validator has no use for a default there, and says so.
+        ...(route.config?.csvExample === undefined ? {} : { [CSV_EXAMPLE]: route.config.csvExample }),
         ...(route.config?.bodyMayBeLeftOut === true ? { body: { ...Object(schema.body), default: {} } } : {}),
       },
       url,
@@ -55,8 +68,9 @@ export async function describeOperations(app: FastifyInstance): Promise<void> {
       if (!('openapiObject' in document)) throw new Error('The document is not of OpenAPI 3');
       for (const path of Object.values(document.openapiObject.paths ?? {})) {
         letBodyBeLeftOut(path?.post?.requestBody);
+        letBodyBeCsv(path?.post);
       }
-      return document.openapiObject;
+      return Object.assign(document.openapiObject, { webhooks });
     },
   });
 }
@@ -66,6 +80,19 @@ function letBodyBeLeftOut(body: unknown): void {
   const { content } = (body ?? {}) as { content?: Record<string, { schema?: object }> };
   const schema = content?.['application/json']?.schema;
   if (schema !== undefined && 'default' in schema) Object.assign(body as object, { required: false });
+}
+
+/** Under this the document carries an example of a body in CSV until it stands where it belongs. */
+const CSV_EXAMPLE = 'x-csv-example';
+
+function letBodyBeCsv(operation: object | undefined): void {
+  if (operation === undefined || !(CSV_EXAMPLE in operation)) return;
+  const { requestBody, [CSV_EXAMPLE]: example } = operation as {
+    requestBody: { content: Record<string, unknown> };
+    [CSV_EXAMPLE]?: unknown;
+  };
+  requestBody.content['text/csv'] = { schema: { type: 'string' }, example };
+  delete operation[CSV_EXAMPLE];
 }
 
 function describeScopes({ security, description }: FastifySchema): { description?: string } {

@@ -1,6 +1,6 @@
 import { type Actor, changedFrom, type Origin, STRIPE } from '../audit/record.ts';
 import type { Transaction } from '../database/pool.ts';
-import type { OutboxEvent } from '../events/outbox.ts';
+import type { EventData, EventType } from '../events/catalogue.ts';
 import { newId } from '../ids.ts';
 import type { Refund } from './queries.ts';
 import { counterDeltas, type Holding, type RefundStatus } from './refund.ts';
@@ -40,10 +40,10 @@ export const toldByStripe = (cause: string): Cause => ({ actor: STRIPE, cause })
 /** What a change is called: in the audit log and in the event of other services. */
 interface Naming {
   audit: string;
-  event: OutboxEvent['event_type'];
+  event: EventType;
 }
 
-const EVENT_OF: Record<RefundStatus, OutboxEvent['event_type']> = {
+const EVENT_OF: Record<RefundStatus, EventType> = {
   awaiting_approval: 'refund.awaiting_approval.v1',
   rejected: 'refund.rejected.v1',
   pending: 'refund.submitted.v1',
@@ -185,7 +185,7 @@ const stateOf = (refund: RefundState) => ({
 
 const auditedState = (refund: AuditedState) => ({ ...stateOf(refund), counted_cents: refund.counted_cents });
 
-const eventData = (refund: RefundState) => ({
+const eventData = (refund: RefundState): EventData<'refund.updated.v1'> => ({
   refund_id: refund.refund_id,
   payment_id: refund.payment_id,
   origin: refund.origin,

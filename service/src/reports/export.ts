@@ -1,6 +1,6 @@
 import { readInBatches } from '../database/batches.ts';
 import { writeConditions } from '../database/conditions.ts';
-import type { Pool } from '../database/pool.ts';
+import type { Pool, Queryable } from '../database/pool.ts';
 import { filterConditions, type RefundFilters } from '../refunds/filters.ts';
 import { csvLine } from './csv.ts';
 import { REASON_CODE, WITH_REASON } from './summary.ts';
@@ -49,6 +49,26 @@ const SELECT = COLUMNS.map((column) => {
   return expression === undefined ? column : `${expression} AS ${column}`;
 }).join(', ');
 
+/** Where an export goes on: after this refund, the last one that was read whole. */
+export interface ExportedUpTo {
+  created_at: Date;
+  refund_id: string;
+}
+
+/** A refund of a brand to go on after (primary key). */
+export async function findExported(
+  db: Queryable,
+  brandId: string,
+  refundId: string,
+): Promise<ExportedUpTo | undefined> {
+  const { rows } = await db.query<ExportedUpTo>({
+    name: 'reports.find_exported',
+    text: 'SELECT created_at, refund_id FROM refunds WHERE refund_id = $1 AND brand_id = $2',
+    values: [refundId, brandId],
+  });
+  return rows[0];
+}
+
 /**
  * All refunds of a brand that filters leave, newest first, as text, some hundred lines at a time, from one snapshot. Served by the index
  * that serves the list with these filters.
@@ -58,19 +78,26 @@ export async function* exportRefunds(
   brandId: string,
   filters: RefundFilters,
   format: ExportFormat,
+  after?: ExportedUpTo,
 ): AsyncGenerator<string, void, void> {
   const { where, values } = writeConditions(filterConditions(brandId, filters));
-  const query = {
-    text: `SELECT ${SELECT} FROM ${WITH_REASON} WHERE ${where} ORDER BY refunds.created_at DESC, refund_id DESC`,
-    values,
-  };
-  const line =
-    format === 'csv'
-      ? (row: Row) => csvLine(COLUMNS.map((column) => row[column]))
-      : (row: Row) => `${JSON.stringify(row)}\n`;
-  let head = format === 'csv' ? csvLine(COLUMNS) : '';
-  for await (const rows of readInBatches<Row>(pool, query, BATCH)) {
-    yield head + rows.map(line).join('');
+  const beyond =
+    after === undefined
+      ? ''
+      : `AND (refunds.created_at, refund_id) < ($${values.push(after.created_at)}, $${values.push(after.refund_id)})`;
+  const text = `SELECT ${SELECT} FROM ${WITH_REASON} WHERE ${where} ${beyond}
+    ORDER BY refunds.created_at DESC, refund_id DESC`;
+  if (format === 'ndjson') {
+    // The database writes an object faster than it hands over seventeen values to be written here: half as much work in all.
+    const query = { text: `SELECT row_to_json(exported)::text AS line FROM (${text}) AS exported`, values };
+    for await (const rows of readInBatches<{ line: string }>(pool, query, BATCH)) {
+      yield rows.map(({ line }) => `${line}\n`).join('');
+    }
+    return;
+  }
+  let head = after === undefined ? csvLine(COLUMNS) : '';
+  for await (const rows of readInBatches<Row>(pool, { text, values }, BATCH)) {
+    yield head + rows.map((row) => csvLine(COLUMNS.map((column) => row[column]))).join('');
     head = '';
   }
   if (head !== '') yield head;

@@ -170,6 +170,28 @@ test('an export is of one moment: what is written while it is read is not in it'
   assert.deepEqual([after.length, after.at(-1)?.created_at], [1_201, '2020-01-01T00:00:00.000Z']);
 });
 
+for (const format of ['csv', 'ndjson'] as const) {
+  test(`an export in ${format} that was cut off goes on after the last line that came whole`, async () => {
+    const brand_id = `resumed-${format}`;
+    await addRefunds(service.pool, { brand_id, customer_id: 'somebody', count: 30 });
+    const read = async (query = '') =>
+      (
+        await service.get(`/v1/admin/refunds/export?format=${format}${query}`, { 'x-brand-id': brand_id })
+      ).text();
+    const whole = await read();
+    const lines = whole.split(/(?<=\n)/);
+    const came = lines.slice(0, 12);
+    const [last = ''] = /refund_r\w+/.exec(came.at(-1) ?? '') ?? [];
+    assert.equal(came.join('') + (await read(`&after=${last}`)), whole);
+    const [oldest = ''] = /refund_r\w+/.exec(lines.at(-1) ?? '') ?? [];
+    assert.equal(await read(`&after=${oldest}`), '');
+    const { status } = await service.get(`/v1/admin/refunds/export?after=${last}`, {
+      'x-brand-id': 'another',
+    });
+    assert.equal(status, 400, 'of another brand');
+  });
+}
+
 test('more reports at once than can wait are refused for a few seconds, and the others are answered', async () => {
   const client = await service.pool.connect();
   await client.query('BEGIN');
@@ -187,6 +209,26 @@ test('more reports at once than can wait are refused for a few seconds, and the 
   const statuses = (await Promise.all(answers)).map(({ status }) => status);
   assert.deepEqual(statuses.sort(), [...Array(22).fill(200), 503]);
 });
+
+for (const [accepted, packed] of [
+  ['gzip', true],
+  ['br, gzip;q=0.01', true],
+  ['deflate, br', false],
+  ['gzip;q=0, *', false],
+  ['gzip;q=0.000', false],
+  ['identity', false],
+] as const) {
+  test(`for somebody who takes ${accepted} an export is ${packed ? '' : 'not '}sent in gzip, and is the same`, async () => {
+    const response = await service.get(`${EXPORT}?format=ndjson`, { 'accept-encoding': accepted });
+    assert.equal(response.headers.get('content-encoding'), packed ? 'gzip' : null);
+    assert.match(response.headers.get('vary') ?? '', /accept-encoding/i);
+    const lines = (await response.text()).split('\n').slice(0, -1);
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)),
+      await exported({}),
+    );
+  });
+}
 
 test('the file is CSV with a header line and a name, or NDJSON, and has nothing that a person wrote', async () => {
   const customer_id = '=cmd|calc';

@@ -6,10 +6,10 @@ import { ServiceError } from '../errors.ts';
 import { readWithin } from '../http/bounded.ts';
 import { between } from '../http/moments.ts';
 import type { RoomRoutes } from '../http/room.ts';
-import { Currency, errorResponses, guardedErrors, json, Moment } from '../http/schemas.ts';
+import { Currency, errorResponses, guardedErrors, Identifier, json, Moment } from '../http/schemas.ts';
 import type { Streams } from '../http/streaming.ts';
 import { filterParameters, readFilters, WITHHELD_FILTERS } from '../refunds/filters.ts';
-import { exportRefunds } from './export.ts';
+import { exportRefunds, findExported } from './export.ts';
 import { type Period, readInsights } from './insights.ts';
 import {
   exportCsvExample,
@@ -146,7 +146,7 @@ export function reportRoutes({
           operationId: 'exportRefunds',
           summary: 'Export refunds',
           description:
-            'All refunds that the list shows with the same filters, newest first, as they were at one moment: as CSV (RFC 4180, UTF-8, with a header line) or as NDJSON, one JSON object a line with the same columns. Why a refund was asked for is there as its reason’s code only, `other` for words of one’s own, and notes are not there: a file goes where nobody erases what a person wrote; the refund itself has both. In CSV a text that a spreadsheet would take for a formula has an apostrophe in front (OWASP, CSV Injection); NDJSON has every text as it is. An answer that is cut off before its end (HTTP says so) is not the whole of it. At most two exports at a time per process, and 15 minutes each: narrow what is longer by time.',
+            'All refunds that the list shows with the same filters, newest first, as they were at one moment: as CSV (RFC 4180, UTF-8, with a header line) or as NDJSON, one JSON object a line with the same columns. Why a refund was asked for is there as its reason’s code only, `other` for words of one’s own, and notes are not there: a file goes where nobody erases what a person wrote; the refund itself has both. In CSV a text that a spreadsheet would take for a formula has an apostrophe in front (OWASP, CSV Injection); NDJSON has every text as it is. It comes in gzip to whoever takes that (`Accept-Encoding`). An answer that is cut off before its end (HTTP says so) is not the whole of it: `after` goes on. At most two exports at a time per process, and 15 minutes each: narrow what is longer by time.',
           tags: ['refunds'],
           security: anyScope('admin:refunds.read'),
           querystring: Type.Object(
@@ -154,6 +154,11 @@ export function reportRoutes({
               ...filterParameters,
               format: Type.Optional(
                 Type.Enum(['csv', 'ndjson'], { default: 'csv', description: 'As what.' }),
+              ),
+              after: Type.Optional(
+                Identifier(
+                  'Where to go on, if an answer was cut off: the `refund_id` of the last line that came whole. What follows it comes, without a header line, as it is by then.',
+                ),
               ),
             },
             { additionalProperties: false },
@@ -180,11 +185,19 @@ export function reportRoutes({
         },
       },
       async (request, reply) => {
-        const { format = 'csv', ...filters } = request.query;
+        const { format = 'csv', after, ...filters } = request.query;
         const { brand_id } = principalOf(request);
+        const own = pool.ofBrand(brand_id);
+        const upTo = after === undefined ? undefined : await findExported(own, brand_id, after);
+        if (after !== undefined && upTo === undefined) {
+          throw new ServiceError('malformed', {
+            field: 'after',
+            message: 'after is no refund of this brand.',
+          });
+        }
         const at = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
         return await streams(request, reply, {
-          parts: exportRefunds(pool.ofBrand(brand_id), brand_id, readFilters(filters), format),
+          parts: exportRefunds(own, brand_id, readFilters(filters), format, upTo),
           content_type: format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson',
           file_name: `refunds-${at}.${format}`,
         });

@@ -3,12 +3,12 @@ import { Type } from 'typebox';
 import { ServiceError } from '../../errors.ts';
 import { readQueryStrictly } from '../../http/query.ts';
 import type { RoomRoutes } from '../../http/room.ts';
+import type { Seal } from '../../seal.ts';
 import type { Failures } from '../failures.ts';
 import { issuerUnavailable, principalOf, refuseOtherSites } from '../guard.ts';
 import { IssuerUnavailable } from '../issuer.ts';
 import type { Cookies } from './cookies.ts';
 import { type Attempt, type RelyingParty, SignInRefused } from './relying-party.ts';
-import type { Seal } from './seal.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface SignInDeps {

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Pool } from '../../database/pool.ts';
+import type { Seal } from '../../seal.ts';
 import { IssuerUnavailable } from '../issuer.ts';
 import * as queries from './queries.ts';
 import { type Grant, type RelyingParty, type SignedIn, SignInRefused } from './relying-party.ts';
-import type { Seal } from './seal.ts';
 
 export interface SessionsDeps {
   pool: Pool;

@@ -9,12 +9,12 @@ import { createTestDatabase } from '../../../../test/support/database.ts';
 import { UNLIMITED } from '../../../../test/support/limits.ts';
 import { addRefunds } from '../../../../test/support/rows.ts';
 import { type Connections, createPool } from '../../database/pool.ts';
+import { createSeal } from '../../seal.ts';
 import { IssuerUnavailable } from '../issuer.ts';
 import { SCOPES } from '../scopes.ts';
 import { cookiesFor } from './cookies.ts';
 import { createRelyingParty } from './relying-party.ts';
 import type { SignInDeps } from './routes.ts';
-import { createSeal } from './seal.ts';
 import { createSessions } from './sessions.ts';
 
 const IDLE_s = 1_800;
