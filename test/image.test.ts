@@ -110,8 +110,12 @@ function instructionsOf(stage: string): Instruction[] {
   return [...(base.startsWith('$') ? [] : instructionsOf(base)), ...instructions.slice(begin + 1, end)];
 }
 
-/** A folder with what a stage has in it: its COPYs, and the packages that its `npm ci`, or that of `dependencies`, installs. */
-function unpack(folder: string, stage: Instruction[], ci: Instruction[] = stage): void {
+/**
+ * Makes a folder with what a stage has in it: its COPYs, and links to the packages that its `npm ci`, or that of `dependencies`, installs.
+ *
+ * @returns where these packages are
+ */
+function unpack(folder: string, stage: Instruction[], ci: Instruction[] = stage): string[] {
   for (const copy of stage.filter((one) => one.getKeyword() === 'COPY') as Copy[]) {
     const words = argumentsOf(copy);
     const target = words.at(-1) ?? '';
@@ -135,14 +139,18 @@ function unpack(folder: string, stage: Instruction[], ci: Instruction[] = stage)
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     symlinkSync(target, join(folder, path));
   };
+  const linked: string[] = [];
   for (const path of installed(workspaces, { dev: !flags.includes('--omit=dev') })) {
     // What lies in another package's folder comes with it.
     if (path.lastIndexOf('node_modules/') !== 0 || !existsSync(join(root, path))) continue;
     const { link: ours, resolved = '' } = packages[path] ?? {};
-    if (ours !== true) link(realpathSync(join(root, path)), path);
-    else if (!workspaces.includes(resolved)) link(join(folder, resolved), path);
+    if (ours !== true) {
+      linked.push(realpathSync(join(root, path)));
+      link(linked.at(-1) ?? '', path);
+    } else if (!workspaces.includes(resolved)) link(join(folder, resolved), path);
   }
   for (const workspace of workspaces) link(join(folder, workspace), `node_modules/@payments/${workspace}`);
+  return linked;
 }
 
 const temporary = () => {
@@ -156,7 +164,7 @@ after(() => stack.disposeAsync());
 
 test('what the image has is enough to serve, with a console, from a file system that cannot be written', async () => {
   const folder = temporary();
-  unpack(folder, final, instructionsOf('dependencies'));
+  const readable = [folder, ...unpack(folder, final, instructionsOf('dependencies'))];
   const database = stack.use(await createTestDatabase());
   const standIn = await startStripe({ databaseFile: ':memory:', apiKey: TEST_KEY });
   stack.defer(() => standIn.close());
@@ -166,13 +174,15 @@ test('what the image has is enough to serve, with a console, from a file system 
     ...settingsOf({ databaseUrl: database.url, standIn, issuer }),
     NODE_ENV: 'production',
     MIGRATIONS: 'wait',
-    // Packages are looked for in the folder, not where its links lead; nothing may be written, no program be run.
-    NODE_OPTIONS: '--preserve-symlinks --permission --allow-fs-read=*',
+    // The job queue looks for a configuration of its own from where it is started up to here.
+    HOME: folder,
+    // Only what is in the image can be read, nothing be written, no program be run.
+    NODE_OPTIONS: ['--permission', ...readable.map((path) => `--allow-fs-read=${path}`)].join(' '),
   };
   const [program = '', script = ''] = wordsOf(ofFinal('CMD')[0]);
   assert.equal(program, 'node');
 
-  await using service = new Service(settings, join(folder, script));
+  await using service = new Service(settings, join(folder, script), folder);
   const url = await service.ready();
   const page = await fetch(`${url}/console`);
   assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8']);
@@ -191,6 +201,7 @@ test('what the image has is enough to serve, with a console, from a file system 
     process.execPath,
     [join(folder, payments), 'migrate', '--check'],
     settings,
+    folder,
   );
   assert.equal(await command.ended, 0, command.output);
 });
