@@ -6,8 +6,8 @@ import { PATIENCE_ms, Program } from './program.ts';
 
 /** The service as production runs it: `node service/src/main.ts` and an environment. */
 export class Service extends Program {
-  constructor(env: Record<string, string>, script = 'service/src/main.ts') {
-    super(process.execPath, [script], env);
+  constructor(env: Record<string, string>, script = 'service/src/main.ts', cwd?: string) {
+    super(process.execPath, [script], env, cwd);
   }
 
   /** Where it listens. */
