@@ -10,6 +10,7 @@ import type { SignInDeps } from './access/sessions/routes.ts';
 import { createSessions } from './access/sessions/sessions.ts';
 import { buildApp } from './app.ts';
 import { measureUnsealed, startSealer } from './audit/sealer.ts';
+import { measureBatches } from './batches/metrics.ts';
 import { startBatches } from './batches/worker.ts';
 import { type Config, ConfigError, readConfig, STOP_WITHIN_MS } from './config.ts';
 import { isMigrated, MigrationHeldUp, migrate } from './database/migrate.ts';
@@ -19,12 +20,12 @@ import { isDatabaseUnavailable } from './database/unavailable.ts';
 import { startDeliveries } from './events/deliver.ts';
 import { createSender } from './events/send.ts';
 import { createMetrics } from './health/metrics.ts';
-import { type Probe, startProbe } from './health/probes.ts';
+import { measureNeighbours, type Probe, startProbe } from './health/probes.ts';
 import { CONNECTION_LIMITS } from './http/connections.ts';
 import { createLog } from './log.ts';
 import { shareThroughDatabase } from './rates/queries.ts';
 import { shareThroughRedis } from './rates/redis.ts';
-import { measureUnknown } from './refunds/metrics.ts';
+import { measureRefunds, measureUnknown } from './refunds/metrics.ts';
 import { startRecovery } from './refunds/recover.ts';
 import { takeTurns } from './refunds/turns.ts';
 import { createSeal } from './seal.ts';
@@ -103,6 +104,7 @@ async function main(): Promise<void> {
     registry: metrics,
   });
   measureUnknown(metrics, pool);
+  measureRefunds(metrics, pool);
   measureReconciliation(metrics, pool);
   measureUnsealed(metrics, pool);
   const turns = takeTurns();
@@ -123,6 +125,7 @@ async function main(): Promise<void> {
       refunds_per_second: config.batch_refunds_per_second,
     });
     running.defer(() => batches.stop());
+    measureBatches(metrics, pool);
     const worker = await startWorker({
       pool,
       stripe,
@@ -167,6 +170,7 @@ async function main(): Promise<void> {
     issuer: startProbe('The issuer', () => issuer.reach()),
     stripe: startProbe('Stripe', () => knock(stripe)),
   };
+  measureNeighbours(metrics, probes, pool);
   running.defer(() => {
     for (const probe of Object.values(probes)) probe.stop();
   });

@@ -194,3 +194,14 @@ export async function putBack(
     ],
   });
 }
+
+/** How many batches run, and how many of them are held up (refund_batches_due). */
+export async function countRunning(db: Queryable): Promise<{ running: number; held_up: number }> {
+  const { rows } = await db.query<{ running: number; held_up: number }>({
+    name: 'refund_batches.count_running',
+    text: `SELECT count(*) FILTER (WHERE status = 'running') AS running,
+                  count(*) FILTER (WHERE status = 'running' AND held_up_code IS NOT NULL) AS held_up
+           FROM refund_batches WHERE due_at IS NOT NULL`,
+  });
+  return rows[0] ?? { running: 0, held_up: 0 };
+}

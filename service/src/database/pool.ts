@@ -10,6 +10,8 @@ export interface Pool extends Queryable {
 /** The service's connections. On them all of the books is seen; through `ofBrand` one brand's rows, and no others. */
 export interface Connections extends Pool {
   ofBrand(brandId: string): Pool;
+  /** How many connections are at work and idle, and how many requests wait for one. */
+  usage(): { busy: number; idle: number; waiting: number };
   end(): Promise<void>;
 }
 /** Anything that answers a query: the pool, or a transaction. */
@@ -59,6 +61,7 @@ export const createPool = (options: PoolOptions): Connections => seeBooks(openPo
 export const seeBooks = (pool: pg.Pool): Connections => ({
   ...seeing(pool, undefined),
   ofBrand: (brandId) => seeing(pool, brandId),
+  usage: () => ({ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
   end: () => pool.end(),
 });
 

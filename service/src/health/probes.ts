@@ -1,3 +1,6 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { Connections } from '../database/pool.ts';
+
 const EVERY_MS = 10_000;
 
 export type Status = 'pass' | 'warn' | 'fail';
@@ -46,4 +49,32 @@ export function startProbe(name: string, knock: () => Promise<void>): Probe {
       clearTimeout(timer);
     },
   };
+}
+
+/** Shows whom the service reaches, and how its connections to the database are used. */
+export function measureNeighbours(
+  registry: Registry,
+  probes: Record<string, Probe>,
+  pool: Pick<Connections, 'usage'>,
+): void {
+  new Gauge({
+    name: 'neighbour_reached',
+    help: 'Whether what the service needs outside is reached: 1, or 0.',
+    labelNames: ['neighbour'],
+    registers: [registry],
+    collect() {
+      for (const [neighbour, probe] of Object.entries(probes)) {
+        this.set({ neighbour }, probe.check().status === 'pass' ? 1 : 0);
+      }
+    },
+  });
+  new Gauge({
+    name: 'database_connections',
+    help: 'Connections to the database: at work, idle; and requests that wait for one.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      for (const [state, count] of Object.entries(pool.usage())) this.set({ state }, count);
+    },
+  });
 }

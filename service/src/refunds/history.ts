@@ -2,6 +2,7 @@ import { type Actor, changedFrom, type Origin, STRIPE } from '../audit/record.ts
 import type { Transaction } from '../database/pool.ts';
 import type { EventData, EventType } from '../events/catalogue.ts';
 import { newId } from '../ids.ts';
+import { countTransition } from './metrics.ts';
 import type { Refund } from './queries.ts';
 import { counterDeltas, type Holding, type RefundStatus } from './refund.ts';
 
@@ -134,6 +135,7 @@ export async function recordTransition(
   });
   const [row] = rows;
   if (row === undefined) throw new Error('A transition was not recorded');
+  countTransition(to.status, to.origin);
   return row.now;
 }
 

@@ -1,6 +1,7 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Pool } from '../database/pool.ts';
-import { readUnknown, type UnknownOutcomes } from './queries.ts';
+import { readOwed, readUnknown, readWaiting, type UnknownOutcomes, type Waiting } from './queries.ts';
+import type { RefundStatus } from './refund.ts';
 
 export { readUnknown };
 
@@ -34,6 +35,68 @@ export function measureUnknown(registry: Registry, pool: Pool): void {
     registers: [registry],
     async collect() {
       await show(this, ({ oldest_s }) => oldest_s);
+    },
+  });
+}
+
+/** One for all of the process: histories are written in many places, and counted in one. */
+const transitions = new Counter({
+  name: 'refund_transitions_total',
+  help: 'Steps of refunds that this process has written, by where they lead: `pending` is issued, `succeeded` is settled.',
+  labelNames: ['to_status', 'origin'],
+  registers: [],
+});
+
+/** Counts a step of a refund. One that is rolled back was counted all the same. */
+export const countTransition = (to_status: RefundStatus, origin: string): void =>
+  transitions.inc({ to_status, origin });
+
+/** Shows what waits for somebody, what is owed, and what has become of refunds. */
+export function measureRefunds(registry: Registry, pool: Pool): void {
+  registry.registerMetric(transitions);
+  let reading: Promise<Waiting> | undefined;
+  const show = async (gauge: Gauge, value: (waiting: Waiting) => number) => {
+    reading ??= readWaiting(pool).finally(() => {
+      reading = undefined;
+    });
+    const waiting = await reading.catch(() => undefined);
+    if (waiting === undefined) gauge.reset();
+    else gauge.set(value(waiting));
+  };
+  new Gauge({
+    name: 'refunds_awaiting_approval',
+    help: 'Refunds that wait for somebody else’s word.',
+    registers: [registry],
+    async collect() {
+      await show(this, ({ refunds }) => refunds);
+    },
+  });
+  new Gauge({
+    name: 'refunds_awaiting_approval_oldest_seconds',
+    help: 'For how long the oldest of them has.',
+    registers: [registry],
+    async collect() {
+      await show(this, ({ oldest_s }) => oldest_s);
+    },
+  });
+  const owed = new Gauge({
+    name: 'refunds_owed',
+    help: 'Refunds that failed after somebody was told of them, and left the customer owed.',
+    labelNames: ['currency'],
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'refunds_owed_cents',
+    help: 'What that comes to, in the currency’s smallest unit.',
+    labelNames: ['currency'],
+    registers: [registry],
+    async collect() {
+      this.reset();
+      owed.reset();
+      for (const { currency, refunds, owed_cents } of await readOwed(pool).catch(() => [])) {
+        owed.set({ currency }, refunds);
+        this.set({ currency }, owed_cents);
+      }
     },
   });
 }

@@ -373,6 +373,34 @@ export async function readUnknown(db: Queryable): Promise<UnknownOutcomes> {
   return expectRow(rows);
 }
 
+/** What waits for somebody's word (refunds_awaiting_approval). */
+export interface Waiting {
+  refunds: number;
+  oldest_s: number;
+}
+
+export async function readWaiting(db: Queryable): Promise<Waiting> {
+  const { rows } = await db.query<Waiting>({
+    name: 'refunds.waiting',
+    text: `SELECT count(*) AS refunds,
+                  coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_s
+           FROM refunds WHERE status = 'awaiting_approval'`,
+  });
+  return expectRow(rows);
+}
+
+/** What is owed and not put right yet, by currency (refunds_needing_attention). */
+export async function readOwed(
+  db: Queryable,
+): Promise<{ currency: string; refunds: number; owed_cents: number }[]> {
+  const { rows } = await db.query<{ currency: string; refunds: number; owed_cents: number }>({
+    name: 'refunds.owed',
+    text: `SELECT currency, count(*) AS refunds, sum(owed_cents)::bigint AS owed_cents
+           FROM refunds WHERE owed_cents > 0 AND resolved_at IS NULL GROUP BY currency`,
+  });
+  return rows;
+}
+
 /** The same amount of the same payment, asked for within the last `within_s` and not ended (refunds_by_payment). */
 export async function findRepeated(
   tx: Queryable,
