@@ -102,6 +102,29 @@ test('a refund that fails late says so by itself, and how it was put right is sa
   assert.deepEqual(rows, [{ resolution: 'paid_otherwise' }]);
 });
 
+test('finance approves what others have asked for, and asks for nothing', async () => {
+  const { refund_id } = await ask('agent', 12_300);
+  const { page, complaints } = await desk.open('finance', '/');
+  await page.getByRole('link', { name: 'Approvals' }).waitFor();
+  const links = await page.getByRole('navigation').getByRole('link').allInnerTexts();
+  assert.deepEqual(
+    links.map((link) => link.trim()).filter((link) => /Bulk|Operations|Audit/.test(link)),
+    [],
+  );
+  await page.goto(`${desk.url}/console/refunds/${refund_id}`);
+  await page.getByRole('button', { name: 'Approve', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Approve', exact: true }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByText(/on its way to the bank/).waitFor();
+  const { payment_id } = await desk.pay({ amount_cents: 1_000 });
+  await page.goto(`${desk.url}/console/payments/${payment_id}`);
+  await page.getByText(payment_id).first().waitFor();
+  assert.equal(await page.getByRole('button', { name: /^Refund/ }).count(), 0);
+  await assertAccessible(page);
+  assert.deepEqual(complaints, []);
+});
+
 test('whoever may only read sees no way to move money', async () => {
   const { refund_id } = await ask('agent', 40_000);
   const { page } = await desk.open('auditor', `/refunds/${refund_id}?action=approve`);
