@@ -136,3 +136,19 @@ test('in the dark everything can be read as well', async () => {
   await page.getByRole('heading', { name: 'By status' }).waitFor();
   await assertAccessible(page);
 });
+
+test('while it is waited for, a page says so, also to those who hear it', async () => {
+  const { page } = await desk.open('agent', '/refunds');
+  const asked = Promise.withResolvers<void>();
+  const let_go = Promise.withResolvers<void>();
+  await page.route('**/v1/admin/payments?*', async (route) => {
+    asked.resolve();
+    await let_go.promise;
+    await route.abort();
+  });
+  await page.goto(`${desk.url}/console/payments`);
+  await asked.promise;
+  await page.getByRole('status', { name: 'Loading' }).waitFor();
+  await assertAccessible(page);
+  let_go.resolve();
+});

@@ -1,4 +1,10 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple, Modal } from '@mantine/core';
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  Loader,
+  type MantineColorsTuple,
+  Modal,
+} from '@mantine/core';
 
 /** A deep teal: calm for those who look at it all day, far from the red, amber and green that statuses have. */
 const TEAL: MantineColorsTuple = [
@@ -27,6 +33,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   autoContrast: true,
   components: {
+    // What turns says so to those who hear it; a name without a role would be none.
+    Loader: Loader.extend({ defaultProps: { role: 'status' } }),
     // A dialog's head is no banner of the page.
     Modal: Modal.extend({ defaultProps: { attributes: { header: { role: 'presentation' } } } }),
   },
