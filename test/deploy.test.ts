@@ -202,6 +202,7 @@ test('what the manifests set is all that the service needs, and nothing that it 
     assert.equal(`payments-${config.role}`, metadata.name);
     assert.deepEqual([config.migrations, config.oauth_audience === undefined], ['wait', false]);
     assert.ok(config.sign_in !== undefined && config.trust_proxy !== undefined);
+    assert.ok(config.event_secrets !== undefined, 'events go out');
     assert.equal(config.database_migration_url, config.database_url, 'only the migration may change tables');
   }
   const job = named('Job', 'payments-migrate').spec.template;

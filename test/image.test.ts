@@ -10,7 +10,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Copy, DockerfileParser, type From, type Instruction } from 'dockerfile-ast';
@@ -64,6 +64,7 @@ interface Locked {
   dependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
   link?: boolean;
   resolved?: string;
 }
@@ -80,31 +81,48 @@ function resolve(from: string, name: string): string | undefined {
   }
 }
 
-/** The folders of what `npm ci --omit=dev` installs for these workspaces. */
-function installed(workspaces: string[]): Set<string> {
+/** The folders of what `npm ci` installs for these workspaces. */
+function installed(workspaces: string[], { dev }: { dev: boolean }): Set<string> {
   const found = new Set<string>();
   const queue = [...workspaces];
   for (const folder of queue) {
-    const { dependencies, optionalDependencies, peerDependencies } = packages[folder] ?? {};
-    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
+    const { dependencies, optionalDependencies, peerDependencies, devDependencies } = packages[folder] ?? {};
+    const named = { ...dependencies, ...optionalDependencies, ...peerDependencies };
+    if (dev && workspaces.includes(folder)) Object.assign(named, devDependencies);
+    for (const name of Object.keys(named)) {
       const path = resolve(folder, name);
       if (path === undefined || found.has(path)) continue;
       found.add(path);
-      queue.push(path);
+      // One of ours leads to its folder.
+      const { link, resolved } = packages[path] ?? {};
+      queue.push(link === true ? (resolved ?? '') : path);
     }
   }
   return found;
 }
 
-/** A folder with what the last stage has in it: its COPYs, and the packages that `npm ci` installs there. */
-function unpack(folder: string): void {
-  for (const copy of ofFinal('COPY') as Copy[]) {
+/** The instructions of a stage, and of those that it is built on. */
+function instructionsOf(stage: string): Instruction[] {
+  const from = dockerfile.getFROMs().find((one) => one.getBuildStage() === stage) ?? assert.fail(stage);
+  const begin = instructions.indexOf(from);
+  const end = instructions.findIndex((one, at) => at > begin && isFrom(one));
+  const base = from.getImage() ?? '';
+  return [...(base.startsWith('$') ? [] : instructionsOf(base)), ...instructions.slice(begin + 1, end)];
+}
+
+/**
+ * Makes a folder with what a stage has in it: its COPYs, and links to the packages that its `npm ci`, or that of `dependencies`, installs.
+ *
+ * @returns where these packages are
+ */
+function unpack(folder: string, stage: Instruction[], ci: Instruction[] = stage): string[] {
+  for (const copy of stage.filter((one) => one.getKeyword() === 'COPY') as Copy[]) {
     const words = argumentsOf(copy);
     const target = words.at(-1) ?? '';
     const from = copy.getFromFlag()?.getValue();
     if (from === 'dependencies') continue;
     for (const source of words.slice(0, -1).map((word) => word.replace('/app/', ''))) {
-      const into = target === './' ? source : target;
+      const into = target.endsWith('/') && !source.endsWith('/') ? join(target, basename(source)) : target;
       cpSync(join(root, source), join(folder, into), {
         recursive: true,
         filter: (path) =>
@@ -112,25 +130,41 @@ function unpack(folder: string): void {
       });
     }
   }
-  const workspaces = [...text.matchAll(/^RUN npm ci .*--omit=dev(.*)$/gm)].flatMap(([, flags = '']) =>
-    [...flags.matchAll(/-w (\w+)/g)].map(([, name = '']) => name),
-  );
-  assert.deepEqual(workspaces, ['service', 'cli']);
-  for (const path of installed(workspaces)) {
+  const [flags = ''] = ci
+    .filter((one) => one.getKeyword() === 'RUN')
+    .flatMap((one) => /npm ci (.*)/.exec(one.getRawArgumentsContent() ?? '')?.[1] ?? []);
+  const workspaces = [...flags.matchAll(/-w (\w+)/g)].map(([, name = '']) => name);
+  assert.ok(workspaces.length > 0);
+  const link = (target: string, path: string) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    symlinkSync(target, join(folder, path));
+  };
+  const linked: string[] = [];
+  for (const path of installed(workspaces, { dev: !flags.includes('--omit=dev') })) {
     // What lies in another package's folder comes with it.
     if (path.lastIndexOf('node_modules/') !== 0 || !existsSync(join(root, path))) continue;
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    symlinkSync(realpathSync(join(root, path)), join(folder, path));
+    const { link: ours, resolved = '' } = packages[path] ?? {};
+    if (ours !== true) {
+      linked.push(realpathSync(join(root, path)));
+      link(linked.at(-1) ?? '', path);
+    } else if (!workspaces.includes(resolved)) link(join(folder, resolved), path);
   }
+  for (const workspace of workspaces) link(join(folder, workspace), `node_modules/@payments/${workspace}`);
+  return linked;
 }
+
+const temporary = () => {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  return folder;
+};
 
 const stack = new AsyncDisposableStack();
 after(() => stack.disposeAsync());
 
 test('what the image has is enough to serve, with a console, from a file system that cannot be written', async () => {
-  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
-  stack.defer(() => rmSync(folder, { recursive: true }));
-  unpack(folder);
+  const folder = temporary();
+  const readable = [folder, ...unpack(folder, final, instructionsOf('dependencies'))];
   const database = stack.use(await createTestDatabase());
   const standIn = await startStripe({ databaseFile: ':memory:', apiKey: TEST_KEY });
   stack.defer(() => standIn.close());
@@ -140,13 +174,15 @@ test('what the image has is enough to serve, with a console, from a file system 
     ...settingsOf({ databaseUrl: database.url, standIn, issuer }),
     NODE_ENV: 'production',
     MIGRATIONS: 'wait',
-    // Packages are looked for in the folder, not where its links lead; nothing may be written, no program be run.
-    NODE_OPTIONS: '--preserve-symlinks --permission --allow-fs-read=*',
+    // The job queue looks for a configuration of its own from where it is started up to here.
+    HOME: folder,
+    // Only what is in the image can be read, nothing be written, no program be run.
+    NODE_OPTIONS: ['--permission', ...readable.map((path) => `--allow-fs-read=${path}`)].join(' '),
   };
   const [program = '', script = ''] = wordsOf(ofFinal('CMD')[0]);
   assert.equal(program, 'node');
 
-  await using service = new Service(settings, join(folder, script));
+  await using service = new Service(settings, join(folder, script), folder);
   const url = await service.ready();
   const page = await fetch(`${url}/console`);
   assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8']);
@@ -165,14 +201,14 @@ test('what the image has is enough to serve, with a console, from a file system 
     process.execPath,
     [join(folder, payments), 'migrate', '--check'],
     settings,
+    folder,
   );
   assert.equal(await command.ended, 0, command.output);
 });
 
 test('what is not in the image is noticed: without one of its packages the service does not start', async () => {
-  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'payments-image-'));
-  stack.defer(() => rmSync(folder, { recursive: true }));
-  unpack(folder);
+  const folder = temporary();
+  unpack(folder, final, instructionsOf('dependencies'));
   rmSync(join(folder, 'node_modules/pino'));
   await using service = new Service(
     { NODE_OPTIONS: '--preserve-symlinks' },
@@ -180,4 +216,15 @@ test('what is not in the image is noticed: without one of its packages the servi
   );
   assert.equal(await service.ended, 1);
   assert.match(service.output, /Cannot find package 'pino'/);
+});
+
+test('the console can be built from what its stage has', async () => {
+  const folder = temporary();
+  unpack(folder, instructionsOf('console'));
+  const vite = join(folder, 'node_modules/vite/bin/vite.js');
+  const built = await runProgram(process.execPath, [vite, 'build', join(folder, 'console')], {
+    NODE_OPTIONS: '--preserve-symlinks --preserve-symlinks-main',
+  });
+  assert.equal(built.code, 0, built.stderr);
+  assert.ok(existsSync(join(folder, 'console/dist/index.html')));
 });

@@ -1094,89 +1094,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A refund was asked for; Stripe is not known to have it yet. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.requested.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "pending",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": null,
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.requested.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.requested.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1193,89 +1111,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A refund was asked for that somebody else has to approve. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.awaiting_approval.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "awaiting_approval",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": null,
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.awaiting_approval.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.awaiting_approval.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1292,89 +1128,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A refund was approved, and goes to Stripe. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.approved.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "pending",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": null,
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.approved.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.approved.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1391,89 +1145,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A refund was not approved, and is never sent. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.rejected.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "rejected",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": null,
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.rejected.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.rejected.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1490,89 +1162,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** Stripe has the refund. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.submitted.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "pending",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.submitted.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.submitted.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1589,89 +1179,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** The customer has to do something before the refund goes on, e.g. say to which account. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.requires_action.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "requires_action",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.requires_action.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.requires_action.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1688,89 +1196,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** Stripe has sent the money. For up to 30 days the bank may still return it: then comes `refund.failed.v1`. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.succeeded.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "succeeded",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.succeeded.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.succeeded.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1787,89 +1213,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** The refund was refused, or the bank has returned the money; the customer may be owed it. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.failed.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "failed",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
-                     *         "failure_reason": "lost_or_stolen_card"
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.failed.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.failed.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1886,89 +1230,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** The refund was called back before the money went. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.canceled.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "canceled",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.canceled.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.canceled.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1985,89 +1247,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** Something else of a refund has changed, e.g. its bank reference became known. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.updated.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "succeeded",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
-                     *         "failure_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.updated.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.updated.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2084,89 +1264,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** What a failed refund left owed was put right. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund.resolved.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "origin": "api",
-                     *         "status": "failed",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
-                     *         "failure_reason": "lost_or_stolen_card"
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund.resolved.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the refund. */
-                            refund_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /**
-                             * @description `api`: asked for here. `external`: made at Stripe by somebody else.
-                             * @enum {unknown}
-                             */
-                            origin: "api" | "external";
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
-                            /** @description How much goes back. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it; null while Stripe is not known to have it. */
-                            stripe_refund_id: string | null;
-                            /** @description Why it has failed, a code. */
-                            failure_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund.resolved.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2183,80 +1281,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A payment is new here, or what is known of it has changed. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "payment.updated.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "status": "succeeded",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "captured_cents": 4990,
-                     *         "reserved_cents": 0,
-                     *         "refunded_cents": 0
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "payment.updated.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the payment. */
-                            payment_id: string;
-                            /** @description As `GET /v1/payments/{id}` has it. */
-                            status: string;
-                            /** @description What was asked for. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description What was taken. In the currency's smallest unit. */
-                            captured_cents: number;
-                            /** @description Of it, what refunds under way may yet give back. In the currency's smallest unit. */
-                            reserved_cents: number;
-                            /** @description Of it, what went back. In the currency's smallest unit. */
-                            refunded_cents: number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_payment.updated.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2273,80 +1298,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A customer’s bank contests a payment. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "dispute.opened.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "status": "needs_response",
-                     *         "reason": "product_not_received",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "dispute.opened.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the dispute. */
-                            dispute_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /** @description Stripe’s word for where it is. */
-                            status: string;
-                            /** @description Stripe’s word for why; null where it has none. */
-                            reason: string | null;
-                            /** @description How much is contested. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it (`dp_…`). */
-                            stripe_dispute_id: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_dispute.opened.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2363,80 +1315,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A dispute has changed. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "dispute.updated.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "status": "under_review",
-                     *         "reason": "product_not_received",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "dispute.updated.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the dispute. */
-                            dispute_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /** @description Stripe’s word for where it is. */
-                            status: string;
-                            /** @description Stripe’s word for why; null where it has none. */
-                            reason: string | null;
-                            /** @description How much is contested. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it (`dp_…`). */
-                            stripe_dispute_id: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_dispute.updated.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2453,80 +1332,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A dispute was decided. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "dispute.closed.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
-                     *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
-                     *         "status": "won",
-                     *         "reason": "product_not_received",
-                     *         "amount_cents": 4990,
-                     *         "currency": "eur",
-                     *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "dispute.closed.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the dispute. */
-                            dispute_id: string;
-                            /** @description Of which payment. */
-                            payment_id: string;
-                            /** @description Stripe’s word for where it is. */
-                            status: string;
-                            /** @description Stripe’s word for why; null where it has none. */
-                            reason: string | null;
-                            /** @description How much is contested. In the currency's smallest unit. */
-                            amount_cents: number;
-                            /** @description ISO 4217, lower case. */
-                            currency: string;
-                            /** @description Stripe’s id of it (`dp_…`). */
-                            stripe_dispute_id: string;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_dispute.closed.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2543,74 +1349,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** Somebody has said how a difference between Stripe and the books is settled. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "difference.closed.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "difference_id": "difference_01kar2r7c2e8wv1t3n5q9d6zmb",
-                     *         "kind": "missing_in_books",
-                     *         "of": "refund",
-                     *         "of_id": null,
-                     *         "stripe_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa"
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "difference.closed.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description The difference between Stripe and the books. */
-                            difference_id: string;
-                            /** @description What differs. */
-                            kind: string;
-                            /** @description What it is about: `payment`, `refund` or `dispute`. */
-                            of: string;
-                            /** @description Which, by our id; null where the books have none. */
-                            of_id: string | null;
-                            /** @description Which, by Stripe’s id. */
-                            stripe_id: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_difference.closed.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2627,71 +1366,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A customer was erased: forget them, too. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "customer.erased.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "customer_id": "erased_01kar2s5n8fgq9b7x4t2w6c3ye",
-                     *         "payments": 3,
-                     *         "refunds": 1,
-                     *         "disputes": 0
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "customer.erased.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description What the customer is called from now on; the id before that is forgotten. */
-                            customer_id: string;
-                            /** @description How many payments were erased. */
-                            payments: number;
-                            /** @description How many refunds. */
-                            refunds: number;
-                            /** @description How many disputes. */
-                            disputes: number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_customer.erased.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2708,80 +1383,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A batch of refunds was checked; nothing is sent. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund_batch.created.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
-                     *         "status": "draft",
-                     *         "row_count": 3,
-                     *         "cannot_count": 1
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund_batch.created.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the batch. */
-                            batch_id: string;
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "draft" | "running" | "stopped" | "finished";
-                            /** @description Created: how many rows it has. */
-                            row_count?: number;
-                            /** @description Created: how many of them cannot be issued. */
-                            cannot_count?: number;
-                            /** @description Started or stopped: how many rows are still to be issued. */
-                            open_count?: number;
-                            /** @description Finished: how many rows have a refund. */
-                            issued_count?: number;
-                            /** @description Finished: how many were refused. */
-                            failed_count?: number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund_batch.created.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2798,79 +1400,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A batch of refunds was started, or goes on. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund_batch.started.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
-                     *         "status": "running",
-                     *         "open_count": 2
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund_batch.started.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the batch. */
-                            batch_id: string;
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "draft" | "running" | "stopped" | "finished";
-                            /** @description Created: how many rows it has. */
-                            row_count?: number;
-                            /** @description Created: how many of them cannot be issued. */
-                            cannot_count?: number;
-                            /** @description Started or stopped: how many rows are still to be issued. */
-                            open_count?: number;
-                            /** @description Finished: how many rows have a refund. */
-                            issued_count?: number;
-                            /** @description Finished: how many were refused. */
-                            failed_count?: number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund_batch.started.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2887,79 +1417,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** A batch of refunds was stopped. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund_batch.stopped.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
-                     *         "status": "stopped",
-                     *         "open_count": 1
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund_batch.stopped.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the batch. */
-                            batch_id: string;
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "draft" | "running" | "stopped" | "finished";
-                            /** @description Created: how many rows it has. */
-                            row_count?: number;
-                            /** @description Created: how many of them cannot be issued. */
-                            cannot_count?: number;
-                            /** @description Started or stopped: how many rows are still to be issued. */
-                            open_count?: number;
-                            /** @description Finished: how many rows have a refund. */
-                            issued_count?: number;
-                            /** @description Finished: how many were refused. */
-                            failed_count?: number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund_batch.stopped.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2976,80 +1434,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** No row of a batch is left. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "refund_batch.finished.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
-                     *         "status": "finished",
-                     *         "issued_count": 2,
-                     *         "failed_count": 0
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "refund_batch.finished.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description Our id of the batch. */
-                            batch_id: string;
-                            /**
-                             * @description Where it is now.
-                             * @enum {unknown}
-                             */
-                            status: "draft" | "running" | "stopped" | "finished";
-                            /** @description Created: how many rows it has. */
-                            row_count?: number;
-                            /** @description Created: how many of them cannot be issued. */
-                            cannot_count?: number;
-                            /** @description Started or stopped: how many rows are still to be issued. */
-                            open_count?: number;
-                            /** @description Finished: how many rows have a refund. */
-                            issued_count?: number;
-                            /** @description Finished: how many were refused. */
-                            failed_count?: number;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_refund_batch.finished.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3066,71 +1451,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** An endpoint was switched off, since nothing got through to it; told to the others. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "event_endpoint.disabled.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
-                     *         "status": "disabled",
-                     *         "disabled_reason": "failing"
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "event_endpoint.disabled.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description The endpoint that events go to. */
-                            endpoint_id: string;
-                            /**
-                             * @description Whether it is told of anything.
-                             * @enum {unknown}
-                             */
-                            status: "enabled" | "disabled";
-                            /** @description `failing`: nothing got through for days. `gone`: it answered 410. */
-                            disabled_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_event_endpoint.disabled.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3147,71 +1468,7 @@ export interface webhooks {
         get?: never;
         put?: never;
         /** Somebody tries whether events arrive; sent to that endpoint only. */
-        post: {
-            parameters: {
-                query?: never;
-                header: {
-                    /** @description The event’s id: the same at every attempt. */
-                    "webhook-id": string;
-                    /** @description When this attempt was made: seconds since 1970. */
-                    "webhook-timestamp": string;
-                    /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
-                    "webhook-signature": string;
-                };
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "event_endpoint.test.v1",
-                     *       "timestamp": "2026-01-31T14:05:00.000Z",
-                     *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
-                     *       "brand_id": "default",
-                     *       "data": {
-                     *         "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
-                     *         "status": "enabled",
-                     *         "disabled_reason": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": {
-                        /** @constant */
-                        type: "event_endpoint.test.v1";
-                        /**
-                         * Format: date-time
-                         * @description When it happened.
-                         */
-                        timestamp: string;
-                        /** @description The same as `webhook-id`. */
-                        event_id: string;
-                        /** @description Of which brand. */
-                        brand_id: string;
-                        data: {
-                            /** @description The endpoint that events go to. */
-                            endpoint_id: string;
-                            /**
-                             * @description Whether it is told of anything.
-                             * @enum {unknown}
-                             */
-                            status: "enabled" | "disabled";
-                            /** @description `failing`: nothing got through for days. `gone`: it answered 410. */
-                            disabled_reason: string | null;
-                        };
-                    };
-                };
-            };
-            responses: {
-                /** @description It was taken. */
-                "2XX": {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
+        post: operations["receive_event_endpoint.test.v1"];
         delete?: never;
         options?: never;
         head?: never;
@@ -18127,6 +16384,1772 @@ export interface operations {
                         message: string;
                     };
                 };
+            };
+        };
+    };
+    "receive_refund.requested.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.requested.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "pending",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": null,
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.requested.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.awaiting_approval.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.awaiting_approval.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "awaiting_approval",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": null,
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.awaiting_approval.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.approved.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.approved.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "pending",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": null,
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.approved.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.rejected.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.rejected.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "rejected",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": null,
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.rejected.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.submitted.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.submitted.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "pending",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.submitted.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.requires_action.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.requires_action.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "requires_action",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.requires_action.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.succeeded.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.succeeded.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "succeeded",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.succeeded.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.failed.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.failed.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "failed",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                 *         "failure_reason": "lost_or_stolen_card"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.failed.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.canceled.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.canceled.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "canceled",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.canceled.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.updated.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.updated.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "succeeded",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                 *         "failure_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.updated.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund.resolved.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund.resolved.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "refund_id": "refund_01kar2m0v5fhtb3mx9q2z8d4wn",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "origin": "api",
+                 *         "status": "failed",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_refund_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa",
+                 *         "failure_reason": "lost_or_stolen_card"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund.resolved.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the refund. */
+                        refund_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /**
+                         * @description `api`: asked for here. `external`: made at Stripe by somebody else.
+                         * @enum {unknown}
+                         */
+                        origin: "api" | "external";
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "awaiting_approval" | "rejected" | "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+                        /** @description How much goes back. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it; null while Stripe is not known to have it. */
+                        stripe_refund_id: string | null;
+                        /** @description Why it has failed, a code. */
+                        failure_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_payment.updated.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "payment.updated.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "status": "succeeded",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "captured_cents": 4990,
+                 *         "reserved_cents": 0,
+                 *         "refunded_cents": 0
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "payment.updated.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the payment. */
+                        payment_id: string;
+                        /** @description As `GET /v1/payments/{id}` has it. */
+                        status: string;
+                        /** @description What was asked for. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description What was taken. In the currency's smallest unit. */
+                        captured_cents: number;
+                        /** @description Of it, what refunds under way may yet give back. In the currency's smallest unit. */
+                        reserved_cents: number;
+                        /** @description Of it, what went back. In the currency's smallest unit. */
+                        refunded_cents: number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_dispute.opened.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "dispute.opened.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "status": "needs_response",
+                 *         "reason": "product_not_received",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "dispute.opened.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the dispute. */
+                        dispute_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /** @description Stripe’s word for where it is. */
+                        status: string;
+                        /** @description Stripe’s word for why; null where it has none. */
+                        reason: string | null;
+                        /** @description How much is contested. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it (`dp_…`). */
+                        stripe_dispute_id: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_dispute.updated.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "dispute.updated.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "status": "under_review",
+                 *         "reason": "product_not_received",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "dispute.updated.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the dispute. */
+                        dispute_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /** @description Stripe’s word for where it is. */
+                        status: string;
+                        /** @description Stripe’s word for why; null where it has none. */
+                        reason: string | null;
+                        /** @description How much is contested. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it (`dp_…`). */
+                        stripe_dispute_id: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_dispute.closed.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "dispute.closed.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "dispute_id": "dispute_01kar2q0w3fvb8r2y6m5k9d1hc",
+                 *         "payment_id": "payment_01kar2jz4eexs8wx0kgmh1xb5p",
+                 *         "status": "won",
+                 *         "reason": "product_not_received",
+                 *         "amount_cents": 4990,
+                 *         "currency": "eur",
+                 *         "stripe_dispute_id": "dp_1SvR2eLkdIwHu7ixPq0v9QaB"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "dispute.closed.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the dispute. */
+                        dispute_id: string;
+                        /** @description Of which payment. */
+                        payment_id: string;
+                        /** @description Stripe’s word for where it is. */
+                        status: string;
+                        /** @description Stripe’s word for why; null where it has none. */
+                        reason: string | null;
+                        /** @description How much is contested. In the currency's smallest unit. */
+                        amount_cents: number;
+                        /** @description ISO 4217, lower case. */
+                        currency: string;
+                        /** @description Stripe’s id of it (`dp_…`). */
+                        stripe_dispute_id: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_difference.closed.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "difference.closed.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "difference_id": "difference_01kar2r7c2e8wv1t3n5q9d6zmb",
+                 *         "kind": "missing_in_books",
+                 *         "of": "refund",
+                 *         "of_id": null,
+                 *         "stripe_id": "re_3SvR2eLkdIwHu7ix0hJvX9Qa"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "difference.closed.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description The difference between Stripe and the books. */
+                        difference_id: string;
+                        /** @description What differs. */
+                        kind: string;
+                        /** @description What it is about: `payment`, `refund` or `dispute`. */
+                        of: string;
+                        /** @description Which, by our id; null where the books have none. */
+                        of_id: string | null;
+                        /** @description Which, by Stripe’s id. */
+                        stripe_id: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_customer.erased.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "customer.erased.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "customer_id": "erased_01kar2s5n8fgq9b7x4t2w6c3ye",
+                 *         "payments": 3,
+                 *         "refunds": 1,
+                 *         "disputes": 0
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "customer.erased.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description What the customer is called from now on; the id before that is forgotten. */
+                        customer_id: string;
+                        /** @description How many payments were erased. */
+                        payments: number;
+                        /** @description How many refunds. */
+                        refunds: number;
+                        /** @description How many disputes. */
+                        disputes: number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund_batch.created.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund_batch.created.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                 *         "status": "draft",
+                 *         "row_count": 3,
+                 *         "cannot_count": 1
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund_batch.created.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the batch. */
+                        batch_id: string;
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Created: how many rows it has. */
+                        row_count?: number;
+                        /** @description Created: how many of them cannot be issued. */
+                        cannot_count?: number;
+                        /** @description Started or stopped: how many rows are still to be issued. */
+                        open_count?: number;
+                        /** @description Finished: how many rows have a refund. */
+                        issued_count?: number;
+                        /** @description Finished: how many were refused. */
+                        failed_count?: number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund_batch.started.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund_batch.started.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                 *         "status": "running",
+                 *         "open_count": 2
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund_batch.started.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the batch. */
+                        batch_id: string;
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Created: how many rows it has. */
+                        row_count?: number;
+                        /** @description Created: how many of them cannot be issued. */
+                        cannot_count?: number;
+                        /** @description Started or stopped: how many rows are still to be issued. */
+                        open_count?: number;
+                        /** @description Finished: how many rows have a refund. */
+                        issued_count?: number;
+                        /** @description Finished: how many were refused. */
+                        failed_count?: number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund_batch.stopped.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund_batch.stopped.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                 *         "status": "stopped",
+                 *         "open_count": 1
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund_batch.stopped.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the batch. */
+                        batch_id: string;
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Created: how many rows it has. */
+                        row_count?: number;
+                        /** @description Created: how many of them cannot be issued. */
+                        cannot_count?: number;
+                        /** @description Started or stopped: how many rows are still to be issued. */
+                        open_count?: number;
+                        /** @description Finished: how many rows have a refund. */
+                        issued_count?: number;
+                        /** @description Finished: how many were refused. */
+                        failed_count?: number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_refund_batch.finished.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "refund_batch.finished.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "batch_id": "batch_01kar2q8v1f3tsd4y9z6x2m7ab",
+                 *         "status": "finished",
+                 *         "issued_count": 2,
+                 *         "failed_count": 0
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "refund_batch.finished.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description Our id of the batch. */
+                        batch_id: string;
+                        /**
+                         * @description Where it is now.
+                         * @enum {unknown}
+                         */
+                        status: "draft" | "running" | "stopped" | "finished";
+                        /** @description Created: how many rows it has. */
+                        row_count?: number;
+                        /** @description Created: how many of them cannot be issued. */
+                        cannot_count?: number;
+                        /** @description Started or stopped: how many rows are still to be issued. */
+                        open_count?: number;
+                        /** @description Finished: how many rows have a refund. */
+                        issued_count?: number;
+                        /** @description Finished: how many were refused. */
+                        failed_count?: number;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_event_endpoint.disabled.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "event_endpoint.disabled.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                 *         "status": "disabled",
+                 *         "disabled_reason": "failing"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "event_endpoint.disabled.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description The endpoint that events go to. */
+                        endpoint_id: string;
+                        /**
+                         * @description Whether it is told of anything.
+                         * @enum {unknown}
+                         */
+                        status: "enabled" | "disabled";
+                        /** @description `failing`: nothing got through for days. `gone`: it answered 410. */
+                        disabled_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "receive_event_endpoint.test.v1": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event’s id: the same at every attempt. */
+                "webhook-id": string;
+                /** @description When this attempt was made: seconds since 1970. */
+                "webhook-timestamp": string;
+                /** @description One or, while the secret is rotated, two signatures (`v1,…`), with a space between them: HMAC-SHA256 of `<webhook-id>.<webhook-timestamp>.<body>`. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "event_endpoint.test.v1",
+                 *       "timestamp": "2026-01-31T14:05:00.000Z",
+                 *       "event_id": "event_01kar2v3k8g6wt0q2x5b9n7fhd",
+                 *       "brand_id": "default",
+                 *       "data": {
+                 *         "endpoint_id": "endpoint_01kar2t1h6e4zr8m0v7y3q5kdn",
+                 *         "status": "enabled",
+                 *         "disabled_reason": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /** @constant */
+                    type: "event_endpoint.test.v1";
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /** @description The same as `webhook-id`. */
+                    event_id: string;
+                    /** @description Of which brand. */
+                    brand_id: string;
+                    data: {
+                        /** @description The endpoint that events go to. */
+                        endpoint_id: string;
+                        /**
+                         * @description Whether it is told of anything.
+                         * @enum {unknown}
+                         */
+                        status: "enabled" | "disabled";
+                        /** @description `failing`: nothing got through for days. `gone`: it answered 410. */
+                        disabled_reason: string | null;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description It was taken. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -13,7 +13,7 @@ export interface Desk {
 export const APPROVAL_LIMITS =
   'agent:eur=10000,agent:usd=10000,agent:gbp=10000,agent:jpy=15000,agent:chf=10000';
 
-const REFUNDS = 40;
+const REFUNDS = 60;
 const REASONS = ['requested_by_customer', 'duplicate', 'not_received', 'defective', 'returned', 'goodwill'];
 const NOTES = [
   'The customer wrote twice; apologised.',
@@ -49,9 +49,9 @@ export async function askForRefunds(
       ...inventAsk(chance, charge),
     });
     const verdict = chance.oneOf<'approve' | 'reject' | undefined>([
-      [4, undefined],
-      [4, 'approve'],
-      [2, 'reject'],
+      [6, undefined],
+      [3, 'approve'],
+      [1, 'reject'],
     ]);
     if (asked.status === 'awaiting_approval' && verdict !== undefined) {
       await approver.decide(`sample-${number}-${verdict}`, String(asked.refund_id), verdict);

@@ -36,6 +36,7 @@ import { type BrowserOptions, instructBrowsers } from './http/security-headers.t
 import { streamAnswers } from './http/streaming.ts';
 import { paymentRoutes } from './payments/routes.ts';
 import { countRates, type SharedCounts } from './rates/rates.ts';
+import { writeCall } from './reference/calls.ts';
 import { refundCommands } from './refunds/commands.ts';
 import type { ApprovalLimits } from './refunds/limits.ts';
 import type { RefundProvider } from './refunds/provider.ts';
@@ -126,7 +127,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     nameCustomer: (brandId, customerId) => customerName(deps.pool, brandId, customerId),
   });
   auditReads(app, collectReads({ pool: deps.pool, log: deps.log, registry: deps.metrics }, deps.readLog));
-  await describeOperations(app, describeWebhooks());
+  await describeOperations(app, { webhooks: describeWebhooks(), writeCall });
 
   serveMetrics(app, deps.metrics);
   serveHealth(app, deps);

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { connectIssuer } from './access/issuer.ts';
 import { describeAccess } from './access/matrix.ts';
@@ -9,6 +9,7 @@ import { createPool } from './database/pool.ts';
 import { asyncApiDocument } from './events/asyncapi.ts';
 import { createMetrics } from './health/metrics.ts';
 import { CONNECTION_LIMITS } from './http/connections.ts';
+import { writePages } from './reference/pages.ts';
 import { takeTurns } from './refunds/turns.ts';
 import { createStripe } from './stripe/client.ts';
 import { createProvider } from './stripe/provider.ts';
@@ -62,6 +63,10 @@ if (import.meta.main) {
   writeFileSync(new URL('../../openapi.json', import.meta.url), document);
   const events = `${JSON.stringify(asyncApiDocument(), null, 2)}\n`;
   writeFileSync(new URL('../../asyncapi.json', import.meta.url), events);
+  const reference = new URL('../../docs/reference/', import.meta.url);
+  rmSync(reference, { recursive: true, force: true });
+  mkdirSync(reference);
+  for (const { file, markdown } of writePages(document)) writeFileSync(new URL(file, reference), markdown);
   writeFileSync(new URL('../../docs/access.md', import.meta.url), describeAccess(document));
   writeFileSync(new URL('../../docs/settings.md', import.meta.url), describeSettings());
 }

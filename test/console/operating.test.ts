@@ -118,3 +118,54 @@ test('a refund of which nothing is known is shown to an operator, whose word lea
   await agent.page.getByText(/on its way to the bank/).waitFor();
   await page.getByText('/console/refunds?unknown=true').waitFor({ state: 'detached' });
 });
+
+test('an operator has events sent somewhere, hands the secret on, tries it, and sends again what was given up', async () => {
+  const { page, complaints } = await desk.open('operator', '/operations?tab=sent');
+  await page.getByText('Events go nowhere yet').waitFor();
+  await assertAccessible(page);
+  await page.getByRole('button', { name: 'Add an endpoint' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Address').fill('https://user:secret@shop.example/events');
+  await dialog.getByRole('button', { name: 'Add an endpoint' }).click();
+  await dialog.getByText('must not have a user or a password', { exact: false }).waitFor();
+  await assertAccessible(page);
+  await dialog.getByLabel('Address').fill('https://shop.example/events');
+  await dialog.getByRole('button', { name: 'Add an endpoint' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByText('https://shop.example/events').waitFor();
+  await page.getByRole('button', { name: 'Show secret' }).click();
+  await page.getByText(/^whsec_/).waitFor();
+  await assertAccessible(page);
+  await page.keyboard.press('Escape');
+  await page.getByText(/^whsec_/).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Send a test event' }).click();
+  await page.getByText('event_endpoint.test.v1').waitFor();
+  await desk.pool.query(
+    `UPDATE event_deliveries SET status = 'failed', due_at = NULL, attempts = 10, last_error = 'timeout'`,
+  );
+  await page.getByText('The receiver did not answer in time.').waitFor();
+  await page.getByRole('button', { name: 'Send again' }).click();
+  await page.getByRole('row').filter({ hasText: 'To be sent' }).waitFor();
+  await assertAccessible(page);
+  const { rows } = await desk.pool.query('SELECT status FROM event_deliveries');
+  assert.deepEqual(rows, [{ status: 'pending' }]);
+  await page.getByRole('button', { name: 'Switch off' }).click();
+  await page.getByText('switched off by somebody').waitFor();
+  // What the first address was refused with is said once by the browser, too.
+  assert.deepEqual(
+    complaints.filter((complaint) => !/422/.test(complaint)),
+    [],
+  );
+});
+
+test('where events go can be looked at on a phone, in the dark', async () => {
+  const { page } = await desk.open('operator', '/operations?tab=sent', {
+    width: 390,
+    height: 844,
+    colorScheme: 'dark',
+  });
+  await page.getByText('https://shop.example/events').waitFor();
+  await assertAccessible(page);
+  const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+  assert.ok(width <= 390, String(width));
+});

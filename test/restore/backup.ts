@@ -92,6 +92,8 @@ export async function layOut({
   return {
     restore_command: `cp ${archive}/%f %p`,
     recovery_target_action: 'promote',
+    // Ready means then that all is replayed, not that it can be looked at meanwhile.
+    hot_standby: 'off',
     ...(until === undefined ? {} : { recovery_target_time: until }),
   };
 }

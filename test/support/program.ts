@@ -18,10 +18,10 @@ export class Program {
   #changed = Promise.withResolvers<void>();
 
   /** The environment is what is given and PATH, HOME and TMPDIR. */
-  constructor(command: string, args: readonly string[], env: Record<string, string> = {}) {
+  constructor(command: string, args: readonly string[], env: Record<string, string> = {}, cwd = ROOT) {
     const { PATH, HOME, TMPDIR } = process.env;
     this.child = spawn(command, args, {
-      cwd: ROOT,
+      cwd,
       env: { PATH, HOME, TMPDIR, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,

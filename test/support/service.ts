@@ -6,8 +6,8 @@ import { PATIENCE_ms, Program } from './program.ts';
 
 /** The service as production runs it: `node service/src/main.ts` and an environment. */
 export class Service extends Program {
-  constructor(env: Record<string, string>, script = 'service/src/main.ts') {
-    super(process.execPath, [script], env);
+  constructor(env: Record<string, string>, script = 'service/src/main.ts', cwd?: string) {
+    super(process.execPath, [script], env, cwd);
   }
 
   /** Where it listens. */
@@ -53,5 +53,7 @@ export function settingsOf(neighbours: {
     OAUTH_ISSUER: issuer.url,
     OAUTH_CLIENT_ID: 'payments-service',
     OAUTH_CLIENT_SECRET: issuer.clients['payments-service'],
+    EVENT_SECRET: 'what seals the secrets of endpoints in tests',
+    EVENT_PRIVATE_ADDRESSES: 'allow',
   };
 }

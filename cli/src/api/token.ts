@@ -32,6 +32,11 @@ export async function fetchToken(client: ClientSettings): Promise<{ access_token
         cause: error,
       });
     }
+    if (error instanceof oauth.WWWAuthenticateChallengeError) {
+      throw new Error('The issuer gives no token: it does not take PAYMENTS_CLIENT_ID and its secret.', {
+        cause: error,
+      });
+    }
     throw new Error('The issuer cannot be asked for a token: look at PAYMENTS_ISSUER.', { cause: error });
   }
 }

@@ -14,6 +14,7 @@ import { Differences } from './Differences.tsx';
 import { Events } from './Events.tsx';
 import { operationsQuery, readinessQuery } from './queries.ts';
 import { Runs } from './Runs.tsx';
+import { Sent } from './Sent.tsx';
 import { type OperationsSearch, TABS } from './search.ts';
 
 const route = getRouteApi('/operations');
@@ -53,6 +54,9 @@ export function OperationsPage() {
         </Tabs.Panel>
         <Tabs.Panel value="runs" pt="md">
           <Runs />
+        </Tabs.Panel>
+        <Tabs.Panel value="sent" pt="md">
+          <Sent />
         </Tabs.Panel>
       </Tabs>
     </Page>

@@ -85,3 +85,57 @@ export const runsQuery = infiniteQueryOptions({
   },
   refetchInterval: EVERY_ms,
 });
+
+export type Endpoint = Answer<'listEventEndpoints'>['endpoints'][number];
+export type Delivery = Answer<'listEventDeliveries'>['deliveries'][number];
+export type DeliveryStatus = Delivery['status'];
+
+export const DELIVERY_STATUSES = [
+  'pending',
+  'failed',
+  'delivered',
+  'canceled',
+] as const satisfies DeliveryStatus[];
+
+/** Where events go. A brand has 20 endpoints at the most, which is a page. */
+export const endpointsQuery = queryOptions({
+  queryKey: ['operations', 'endpoints'],
+  queryFn: ({ signal }) =>
+    bodyOf(api.GET('/v1/admin/event-endpoints', { params: { query: { limit: PAGE } }, signal })),
+  refetchInterval: EVERY_ms,
+});
+
+export const secretQuery = (endpoint_id: string) =>
+  queryOptions({
+    queryKey: ['operations', 'endpoints', endpoint_id, 'secret'],
+    queryFn: ({ signal }) =>
+      bodyOf(
+        api.GET('/v1/admin/event-endpoints/{endpoint_id}/secret', {
+          params: { path: { endpoint_id } },
+          signal,
+        }),
+      ),
+    // It is shown, and not kept.
+    gcTime: 0,
+  });
+
+/** What events may be asked for: all, all of something, or one type. */
+export const eventTypesQuery = queryOptions({
+  queryKey: ['operations', 'event-types'],
+  queryFn: ({ signal }) => bodyOf(api.GET('/v1/admin/event-types', { signal })),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export const deliveriesQuery = (status: DeliveryStatus | undefined) =>
+  infiniteQueryOptions({
+    ...paged,
+    queryKey: ['operations', 'deliveries', status],
+    queryFn: async ({ pageParam, signal }) => {
+      const query = { ...pageOf(pageParam), ...(status === undefined ? {} : { status }) };
+      const { body, headers } = await answerOf(
+        api.GET('/v1/admin/event-deliveries', { params: { query }, signal }),
+      );
+      return { rows: body.deliveries, next: nextCursor(headers) };
+    },
+    refetchInterval: EVERY_ms,
+  });

@@ -1,6 +1,6 @@
 import { EVENT_STATUSES, type EventStatus } from './queries.ts';
 
-export const TABS = ['events', 'differences', 'runs'] as const;
+export const TABS = ['events', 'differences', 'runs', 'sent'] as const;
 
 export interface OperationsSearch {
   tab?: (typeof TABS)[number];

@@ -91,6 +91,7 @@ export const describeWebhooks = () =>
       type,
       {
         post: {
+          operationId: `receive_${type}`,
           summary: CATALOGUE[type].summary,
           tags: ['events'],
           parameters: Object.entries(HEADERS.properties).map(([name, { type, description }]) => ({

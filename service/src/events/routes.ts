@@ -145,6 +145,8 @@ export function eventEndpointRoutes({ pool, cursors, ...deps }: EventRoutesDeps)
       },
       async (request, response) => {
         const { url, event_types, description = null } = request.body;
+        // Before the key is claimed: what is put right may be sent under the same one.
+        endpoints.checkAddress(url, deps.allow_private);
         return await change(request, response, 201, async (tx, by) =>
           toEndpoint(await endpoints.createEndpoint(deps, tx, { url, event_types, description }, by)),
         );
@@ -192,10 +194,13 @@ export function eventEndpointRoutes({ pool, cursors, ...deps }: EventRoutesDeps)
           },
         },
       },
-      async (request, response) =>
-        await change(request, response, 200, async (tx, by) =>
-          toEndpoint(await endpoints.changeEndpoint(deps, tx, request.params.endpoint_id, request.body, by)),
-        ),
+      async (request, response) => {
+        const { url } = request.body;
+        if (url !== undefined) endpoints.checkAddress(url, deps.allow_private);
+        return await change(request, response, 200, async (tx, by) =>
+          toEndpoint(await endpoints.changeEndpoint(tx, request.params.endpoint_id, request.body, by)),
+        );
+      },
     );
 
     app.post(

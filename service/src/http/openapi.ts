@@ -18,12 +18,19 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Collects the declared operations into one OpenAPI 3.1 document.
- *
- * @param webhooks what the service sends to others, as the document has it
- */
-export async function describeOperations(app: FastifyInstance, webhooks: object): Promise<void> {
+/** What the document has besides the operations that are declared. */
+interface Additions {
+  /** What the service sends to others. */
+  webhooks: object;
+  /** A call of an operation that can be pasted into a shell. */
+  writeCall(operationId: string, method: string, path: string, scopes: readonly string[]): string;
+}
+
+/** Collects the declared operations into one OpenAPI 3.1 document. */
+export async function describeOperations(
+  app: FastifyInstance,
+  { webhooks, writeCall }: Additions,
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -66,9 +73,22 @@ export async function describeOperations(app: FastifyInstance, webhooks: object)
     }),
     transformObject: (document) => {
       if (!('openapiObject' in document)) throw new Error('The document is not of OpenAPI 3');
-      for (const path of Object.values(document.openapiObject.paths ?? {})) {
-        letBodyBeLeftOut(path?.post?.requestBody);
-        letBodyBeCsv(path?.post);
+      for (const [path, methods] of Object.entries(document.openapiObject.paths ?? {})) {
+        for (const [method, operation] of Object.entries(methods ?? {})) {
+          const { operationId = '', security = [] } = operation as {
+            operationId?: string;
+            security?: Record<string, string[]>[];
+          };
+          const source = writeCall(
+            operationId,
+            method.toUpperCase(),
+            path,
+            Object.values(security[0] ?? {}).flat(),
+          );
+          Object.assign(operation, { 'x-codeSamples': [{ lang: 'Shell', label: 'curl', source }] });
+        }
+        letBodyBeLeftOut(methods?.post?.requestBody);
+        letBodyBeCsv(methods?.post);
       }
       return Object.assign(document.openapiObject, { webhooks });
     },
