@@ -1,5 +1,5 @@
 import { type Books, openBooks } from './books.ts';
-import { buildConsole } from './console.ts';
+import { buildConsole, buildDocs } from './console.ts';
 import { fillWorld } from './fill.ts';
 import { takeFolder } from './folder.ts';
 import { API_AUDIENCE } from './issuer/scopes.ts';
@@ -49,6 +49,7 @@ export async function startWorld({ fresh, live, signal }: StartOptions): Promise
   const secrets = localSecrets(directory);
 
   await steps.run('Console', buildConsole);
+  await steps.run('Documentation', buildDocs);
   const postgres = await steps.run('PostgreSQL', async () => {
     const started = await startPostgres({ dataDirectory: folder.of('postgres'), fresh: folder.begunAnew });
     stack.defer(() => started.stop());

@@ -31,6 +31,7 @@ export async function printWelcome(world: Welcome): Promise<void> {
   Console     ${serviceUrl}/console
   API         ${list}
   Reference   ${serviceUrl}/reference
+  Docs        ${serviceUrl}/docs
   Health      ${serviceUrl}/readyz
   Metrics     ${serviceUrl}/metrics
   Sign-in     ${world.issuer.url}

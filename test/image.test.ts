@@ -228,3 +228,13 @@ test('the console can be built from what its stage has', async () => {
   assert.equal(built.code, 0, built.stderr);
   assert.ok(existsSync(join(folder, 'console/dist/index.html')));
 });
+
+test('the documentation can be built from what its stage has', async () => {
+  const folder = temporary();
+  unpack(folder, instructionsOf('docs'));
+  const built = await runProgram(process.execPath, [join(folder, 'docs/site/build.ts')], {
+    NODE_OPTIONS: '--preserve-symlinks --preserve-symlinks-main',
+  });
+  assert.equal(built.code, 0, built.stderr);
+  assert.ok(existsSync(join(folder, 'docs/dist/built.json')));
+});

@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
-import { buildConsole } from '../local/console.ts';
+import { buildConsole, buildDocs } from '../local/console.ts';
 import { announceServer } from './support/database.ts';
 import { startTestServer } from './support/server.ts';
 import { watch } from './support/watchdog.ts';
@@ -110,6 +110,7 @@ async function main(words: string[]): Promise<number> {
   const started = Date.now();
   // Once, before several tests would at the same time.
   await buildConsole();
+  await buildDocs();
   const server = await startTestServer(process.env.TEST_DATABASE_URL);
   console.log(`${server.description}, ${files.length} files`);
   let outcome: Outcome;

@@ -25,6 +25,7 @@ import { endConnectionsOnClose } from './http/closing.ts';
 import { type ConnectionLimits, connectionOptions, guardConnections } from './http/connections.ts';
 import { serveConsole } from './http/console.ts';
 import { createCursors } from './http/cursor.ts';
+import { serveDocs } from './http/docs.ts';
 import { answer, answerErrors, answerUnreadable } from './http/errors.ts';
 import { type Limits, limitRates } from './http/limits.ts';
 import { describeOperations } from './http/openapi.ts';
@@ -134,6 +135,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   if (deps.api) {
     await serveReference(app);
     await serveConsole(app);
+    await serveDocs(app);
     webhookRoutes(app, { pool: deps.pool, ...deps.webhook });
     if (signIn !== undefined) await app.register(signInRoutes({ ...signIn, failures }));
     const room = { pool: deps.pool, cursors: createCursors(deps.cursorSecrets) };

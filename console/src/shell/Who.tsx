@@ -1,4 +1,5 @@
 import {
+  Anchor,
   Button,
   type MantineColorScheme,
   Popover,
@@ -39,6 +40,9 @@ export function Who() {
             value={colorScheme}
             onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}
           />
+          <Anchor href="/docs/guides/console" size="sm">
+            {t.session.documentation}
+          </Anchor>
           <Button variant="default" onClick={() => void signOut()}>
             {t.session.sign_out}
           </Button>
