@@ -51,6 +51,7 @@ import { operationsRoutes } from './stripe/operations-routes.ts';
 import { reconcileRoutes } from './stripe/reconcile/routes.ts';
 import { inboxRoutes } from './stripe/routes.ts';
 import { webhookRoutes } from './stripe/webhook.ts';
+import { traceRequestsOf } from './tracing/requests.ts';
 
 export interface AppDeps extends BrowserOptions {
   pool: Connections;
@@ -106,6 +107,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   const methods = collectMethods(app);
   traceRequests(app);
+  traceRequestsOf(app);
   await instructBrowsers(app, deps);
   answerErrors(app);
   guardConnections(app, deps.connections);

@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { currentTraceId } from './tracing/spans.ts';
 
 /**
  * The service's log: a JSON object a line. Whatever is logged as `err` or `req` is cut down to what may be in a log: no queries,
@@ -13,6 +14,10 @@ export function createLog(
     {
       level,
       base: { role },
+      mixin: () => {
+        const trace_id = currentTraceId();
+        return trace_id === undefined ? {} : { trace_id };
+      },
       serializers: {
         err: describeError,
         req: (request: { method?: unknown }) => ({ method: request.method }),

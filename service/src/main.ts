@@ -34,6 +34,7 @@ import { createProvider } from './stripe/provider.ts';
 import { measureReconciliation } from './stripe/reconcile/metrics.ts';
 import { startNightly } from './stripe/reconcile/nightly.ts';
 import { startWorker } from './stripe/worker.ts';
+import { startTracing } from './tracing/start.ts';
 import { findUnencrypted } from './unencrypted.ts';
 
 const DATABASE_WAIT_MS = 30_000;
@@ -56,6 +57,8 @@ async function main(): Promise<void> {
   }
 
   await using running = new AsyncDisposableStack();
+  const tracing = await startTracing(process.env);
+  if (tracing !== undefined) running.defer(() => tracing.stop());
   if (!(await waitForDatabase(config, log, stop.signal))) return;
 
   const pool = createPool({

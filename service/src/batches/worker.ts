@@ -7,6 +7,7 @@ import { ServiceError } from '../errors.ts';
 import { type Answer, HOLD_s } from '../idempotency/answer.ts';
 import type { IdempotencyKey } from '../idempotency/key.ts';
 import { type Caller, type IssueDeps, issueRefund } from '../refunds/issue.ts';
+import { inSpan, NOWHERE } from '../tracing/spans.ts';
 import { refuseErased } from './check.ts';
 import { recordStep } from './history.ts';
 import * as queries from './work-queries.ts';
@@ -39,7 +40,11 @@ export async function runNextRow(deps: BatchWorkerDeps): Promise<boolean> {
   const { batch, row } = taken;
   if (row === undefined) return true;
   try {
-    await settle(deps, batch, row, await issue(deps, batch, row));
+    const attributes = { 'refund_batch.id': batch.batch_id, 'refund_batch.row': row.row_no };
+    const end = await inSpan('issue batch row', { attributes, within: NOWHERE }, () =>
+      issue(deps, batch, row),
+    );
+    await settle(deps, batch, row, end);
   } catch (error) {
     await putOff(deps, batch, row, error);
   }

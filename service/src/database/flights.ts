@@ -1,4 +1,14 @@
 import type pg from 'pg';
+import { inSpan, isTracing, SpanKind } from '../tracing/spans.ts';
+
+const SYSTEM = { 'db.system.name': 'postgresql' };
+
+/** What a statement is called, or its first word: never its text, which may hold what was asked for. */
+function nameOf(query: unknown): string {
+  if (typeof query === 'string') return /^\w+/.exec(query.trim())?.[0]?.toUpperCase() ?? 'query';
+  const { name, text = '' } = query as { name?: string; text?: string };
+  return name ?? nameOf(text);
+}
 
 /** What the driver has and does not document; the version is pinned, and flights.test.ts notices if it changes. */
 type WithSocket = pg.ClientBase & { connection: { stream: { cork(): void; uncork(): void } } };
@@ -21,6 +31,11 @@ export function sendTogether(client: pg.ClientBase): void {
         stream.uncork();
       });
     }
-    return query(...args);
+    if (!isTracing()) return query(...args);
+    return inSpan(
+      `SQL ${nameOf(args[0])}`,
+      { kind: SpanKind.CLIENT, attributes: SYSTEM },
+      async () => await (query(...args) as Promise<unknown>),
+    );
   }) as typeof client.query;
 }

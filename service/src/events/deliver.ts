@@ -4,6 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { recordAudit, SERVICE } from '../audit/record.ts';
 import { type Pool, type Transaction, withTransaction } from '../database/pool.ts';
 import type { Seal } from '../seal.ts';
+import { inSpan, NOWHERE, SpanKind } from '../tracing/spans.ts';
 import { openSecret } from './endpoints.ts';
 import { appendEvent } from './outbox.ts';
 import { GIVEN_UP_AFTER_s, nextAttemptIn, PROBED_FROM, pauseAfter } from './schedule.ts';
@@ -47,7 +48,10 @@ export function startDeliveries(deps: DeliveryDeps): { stop(): Promise<void> } {
 
   const begin = (due: queries.Due) => {
     busy.set(due.endpoint_id, (busy.get(due.endpoint_id) ?? 0) + 1);
-    const attempt = deliver(deps, due)
+    const attributes = { 'event.id': due.event_id, 'event.type': due.event_type };
+    const attempt = inSpan('deliver event', { kind: SpanKind.PRODUCER, attributes, within: NOWHERE }, () =>
+      deliver(deps, due),
+    )
       .then((outcome) => attempts.inc({ outcome: outcome.error ?? 'delivered' }))
       .catch((error: unknown) => {
         // It is due again when the time for which it was taken is over.

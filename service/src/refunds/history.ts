@@ -5,6 +5,7 @@ import { newId } from '../ids.ts';
 import { countTransition } from './metrics.ts';
 import type { Refund } from './queries.ts';
 import { counterDeltas, type Holding, type RefundStatus } from './refund.ts';
+import { traceTransition } from './trace.ts';
 
 /** What a line of history tells of a refund. */
 type RefundState = Pick<
@@ -90,6 +91,9 @@ export async function recordTransition(
   const before = from === null ? null : changedFrom(auditedState(from), auditedState(to));
   const why = reason_code === undefined ? { cause } : { cause, reason_code };
   const from_status = from?.status ?? null;
+  // Leaves together with the statement: the transaction may be ended before that has answered.
+  const traced = traceTransition(tx, from === null, to);
+  traced.catch(() => {});
   const { rows } = await tx.query<{ now: Date }>({
     name: 'refund_transitions.record',
     // One statement, so that there is never one of the four without the others. The table's check refuses counters which
@@ -136,6 +140,7 @@ export async function recordTransition(
   const [row] = rows;
   if (row === undefined) throw new Error('A transition was not recorded');
   countTransition(to.status, to.origin);
+  await traced;
   return row.now;
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { SERVICE } from '../audit/record.ts';
 import { findPaymentById } from '../payments/observe.ts';
+import { inSpan, NOWHERE } from '../tracing/spans.ts';
 import * as queries from './queries.ts';
 import {
   fail,
@@ -70,7 +71,11 @@ export async function recoverDue(deps: SubmitDeps): Promise<number> {
   await Promise.all(
     due.map(async (refund) => {
       try {
-        const { status, stripe_refund_id } = await recover(deps, refund, RECOVERY);
+        const { status, stripe_refund_id } = await inSpan(
+          'recover refund',
+          { attributes: { 'refund.id': refund.refund_id }, within: NOWHERE },
+          () => recover(deps, refund, RECOVERY),
+        );
         deps.log.info(
           {
             refund_id: refund.refund_id,

@@ -3,6 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import Stripe from 'stripe';
+import { inSpan, isTracing, SpanKind } from '../tracing/spans.ts';
 import { createPace, type Pace } from './pace.ts';
 
 export interface StripeSettings {
@@ -77,7 +78,7 @@ export function patientWithRateLimits(
         if (Date.now() >= (tooLateFrom_ms.getStore() ?? Number.POSITIVE_INFINITY)) {
           throw new Error('It is too late to send this');
         }
-        const answer = await inner.makeRequest(...request);
+        const answer = await makeTracedRequest(inner, request);
         if (answer.getStatusCode() !== 429 || attempt >= retries) return answer;
         const wait_ms = rateLimitWait(answer.getHeaders()['retry-after'], attempt);
         if (wait_ms > RATE_LIMIT_LONGEST_WAIT_ms) return answer;
@@ -87,6 +88,19 @@ export function patientWithRateLimits(
       }
     },
   };
+}
+
+/** A span for each request, with its path as Stripe's reference has it: ids say nothing there. */
+async function makeTracedRequest(inner: HttpClient, request: Parameters<HttpClient['makeRequest']>) {
+  if (!isTracing()) return await inner.makeRequest(...request);
+  const [host, , path, method] = request;
+  const route = path.split('?', 1)[0]?.replaceAll(/\/[a-z]{2,5}_\w+/g, '/{id}') ?? '';
+  const attributes = { 'http.request.method': method, 'url.template': route, 'server.address': host };
+  return await inSpan(`Stripe ${method} ${route}`, { kind: SpanKind.CLIENT, attributes }, async (span) => {
+    const answer = await inner.makeRequest(...request);
+    span.setAttribute('http.response.status_code', answer.getStatusCode());
+    return answer;
+  });
 }
 
 function rateLimitWait(retryAfter: string | string[] | number | undefined, attempt: number): number {

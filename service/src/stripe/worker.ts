@@ -2,6 +2,7 @@ import type { TaskList } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
 import { Registry } from 'prom-client';
 import type Stripe from 'stripe';
+import { inSpan, NOWHERE, SpanKind } from '../tracing/spans.ts';
 import { explainStripe } from './client.ts';
 import { describeFailure, type InboxDeps, processEvent } from './inbox.ts';
 import { releaseAbandonedJobs } from './job-queries.ts';
@@ -53,7 +54,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       const attempt = { number: job.attempts, last: job.attempts >= job.max_attempts };
       const entry = { event_id: eventId, attempt: attempt.number };
       try {
-        const outcome = await processEvent(deps, eventId, attempt);
+        const outcome = await inSpan(
+          'job process_stripe_event',
+          { kind: SpanKind.CONSUMER, attributes: { 'stripe_event.id': eventId }, within: NOWHERE },
+          () => processEvent(deps, eventId, attempt),
+        );
         const duration_ms = Math.round(performance.now() - started);
         count(outcome, duration_ms);
         log[outcome === 'failed' ? 'error' : 'info']({ ...entry, outcome, duration_ms }, 'stripe event');
