@@ -1,6 +1,7 @@
 import {
   Anchor,
   Button,
+  Group,
   type MantineColorScheme,
   Popover,
   SegmentedControl,
@@ -29,9 +30,14 @@ export function Who() {
       </Popover.Target>
       <Popover.Dropdown>
         <Stack gap="md">
-          <Text size="sm" c="dimmed">
-            {t.session.brand(brand_id)}
-          </Text>
+          <Group justify="space-between" wrap="nowrap">
+            <Text size="sm" c="dimmed" truncate>
+              {t.session.brand(brand_id)}
+            </Text>
+            <Anchor href="/docs/guides/console" size="sm">
+              {t.session.documentation}
+            </Anchor>
+          </Group>
           <SegmentedControl
             aria-label={t.appearance.label}
             fullWidth
@@ -40,9 +46,6 @@ export function Who() {
             value={colorScheme}
             onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}
           />
-          <Anchor href="/docs/guides/console" size="sm">
-            {t.session.documentation}
-          </Anchor>
           <Button variant="default" onClick={() => void signOut()}>
             {t.session.sign_out}
           </Button>

@@ -27,7 +27,7 @@ export const navigation = {
 export const session = {
   sign_in: 'Sign in',
   sign_out: 'Sign out',
-  documentation: 'Help and documentation',
+  documentation: 'Help',
   welcome: 'The refund desk',
   welcome_text: 'Sign in with your organization’s account.',
   signed_in_as: (who: string) => `Signed in as ${who}`,
