@@ -90,9 +90,14 @@ test('a double click refunds once', async () => {
   assert.equal((await refundsOf(payment_id)).length, 1);
 });
 
-test('an answer that was lost, and then a reload, refund once and show what has come of it', async () => {
+test('an answer that was lost, and then a reload, refund once, in one trace, and show what has come of it', async () => {
   const { payment_id } = await desk.pay();
   const { page } = await desk.open('agent', `/payments/${payment_id}?refund=true`);
+  const traces: (string | undefined)[] = [];
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && request.url().endsWith('/v1/admin/refunds'))
+      traces.push(request.headers().traceparent);
+  });
   await page.getByText('A part of it').click();
   await page.getByLabel('Amount in USD').fill('7.25');
   // The service does what it is asked, and its answer never arrives.
@@ -112,6 +117,9 @@ test('an answer that was lost, and then a reload, refund once and show what has 
     (await refundsOf(payment_id)).map(({ amount_cents }) => amount_cents),
     [725],
   );
+  assert.equal(traces.length, 2, 'it was asked for again');
+  assert.match(traces[0] ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  assert.equal(traces[1], traces[0], 'and whoever follows the click finds both');
 });
 
 test('a change of what is left is shown, and nothing is sent before it was seen', async () => {

@@ -2,6 +2,7 @@ import type { paths } from '@payments/client';
 import createClient from 'openapi-fetch';
 import { t } from '../texts/texts.ts';
 import { failureOf, RequestFailed } from './error.ts';
+import { traceparentOf } from './traceparent.ts';
 
 /** How long an answer is waited for; issuing a refund waits for Stripe, which takes up to 20 s. */
 const WITHIN_ms = 30_000;
@@ -18,6 +19,13 @@ export const api = createClient<paths>({
       if (request.signal.aborted) throw error;
       throw new RequestFailed(t.errors.unreachable, { status: 0, code: 'unreachable', cause: error });
     }
+  },
+});
+
+api.use({
+  async onRequest({ request }) {
+    const key = request.headers.get('Idempotency-Key');
+    if (key !== null) request.headers.set('traceparent', await traceparentOf(key));
   },
 });
 
